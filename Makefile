@@ -1,0 +1,140 @@
+# ticdc-drain. One level, out of tree: everything made is under build/. `make help` lists the targets.
+# MODE=release (default) or MODE=asan chooses the flags and the folder.
+
+MODE  ?= release
+BUILD := build/$(MODE)
+CC    ?= cc
+DEPS  := libcurl jansson yaml-0.1 openssl libevent libevent_openssl
+
+WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wformat=2 -Wvla \
+        -Wpointer-arith -Wcast-qual -Wundef
+HARDEN := -fstack-protector-strong -fPIE -fno-strict-overflow
+LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+MODE_release := -O2 -D_FORTIFY_SOURCE=2
+MODE_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+CFLAGS   += -std=c11 -g $(WARN) $(HARDEN) $(MODE_$(MODE))
+CPPFLAGS += -D_GNU_SOURCE -Ipkg-c $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
+LDLIBS   += $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
+LDFLAGS  += $(LINK_HARDEN) $(filter -fsanitize%,$(MODE_$(MODE)))
+
+# Layers, from the top down: a layer includes only itself and what stands to its right.
+LAYERS := sidecar ticdc kube net coordinator base
+LIBS   := $(LAYERS:%=$(BUILD)/lib%.a)
+
+SIDECAR := $(BUILD)/ticdc-drain-sidecar
+PRESTOP := $(BUILD)/ticdc-drain-prestop
+UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: help all deps test unit simulate fakes e2e demo sanitize valgrind lint lint-deps format checks clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: all ## the main job, live, on simulators: make demo [FAMILY=N1|M|N0]
+	@/usr/bin/python3 tests/e2e/demo.py $(FAMILY)
+
+test: checks unit simulate fakes e2e ## everything: unit tests, simulation and end to end, all under the sanitizers too
+
+all: $(SIDECAR) $(PRESTOP) ## build the sidecar and the preStop hook
+
+define layer
+$(BUILD)/lib$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard pkg-c/$(1)/*.c))
+	rm -f $$@ && ar rcs $$@ $$^
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
+
+$(BUILD)/%.o: %.c | $(BUILD)/.deps
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(SIDECAR): $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/ticdc-drain-sidecar/*.c)) $(LIBS)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# The hook runs inside TiCDC's container, whatever that image holds: static, no dependency, small.
+$(PRESTOP): cmd/ticdc-drain-prestop/main.c | $(BUILD)/.deps
+	@mkdir -p $(@D)
+	$(CC) -D_GNU_SOURCE -std=c11 -Os -g0 $(WARN) -fstack-protector-strong -ffunction-sections -static -s -Wl,--gc-sections $< -o $@
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+# Debian packages, by name. Installed only where something is missing.
+PACKAGES := gcc make pkg-config libc6-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libssl-dev libevent-dev libcmocka-dev python3 openssl
+APT := DEBIAN_FRONTEND=noninteractive apt-get
+deps: $(BUILD)/.deps ## install what the build needs (Debian packages, with apt)
+$(BUILD)/.deps:
+	@mkdir -p $(@D)
+	@missing=; for p in $(PACKAGES); do dpkg -s $$p 2>/dev/null | grep -q '^Status: install ok' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then run=; elif sudo -n true 2>/dev/null; then run=sudo; \
+	  else echo "Missing packages. Run: sudo apt-get install -y --no-install-recommends$$missing" >&2; exit 1; fi; \
+	  $$run $(APT) update -qq && $$run $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+	@touch $@
+
+# ---- tests ----
+
+SEEDS ?= 2000
+FAKES := $(wildcard tests/fakes/test_*.py)
+E2E   := $(wildcard tests/e2e/test_*.py)
+
+unit: ## unit tests, plain and under ASan + UBSan
+	@$(MAKE) --no-print-directory MODE=release run-unit
+	@$(MAKE) --no-print-directory MODE=asan run-unit
+
+.PHONY: run-unit run-simulate
+run-unit: $(UNIT)
+	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t >$$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
+	  grep -h '^\[  PASSED  \]' $$t.log | sed "s|^|$(MODE) $$(basename $$t) |"; done
+
+SIMULATE := $(BUILD)/simulate
+$(SIMULATE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulation/*.c)) $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+run-simulate: $(SIMULATE)
+	$(SIMULATE) $(if $(SEED),--seed $(SEED) -v,--seeds $(SEEDS))
+simulate: ## the core against a cluster model under seeded faults: make simulate [SEEDS=n | SEED=n]
+	@$(MAKE) --no-print-directory MODE=asan run-simulate
+
+fakes: | $(BUILD)/.deps ## tests of the simulators themselves
+	@for t in $(FAKES); do /usr/bin/python3 $$t || exit 1; done
+
+e2e: ## real binaries, built with ASan + UBSan, against the simulators
+	@$(MAKE) --no-print-directory MODE=asan all
+	@MODE=asan /usr/bin/python3 tests/e2e/run.py $(SCENARIO)
+
+valgrind: all lint-deps ## one full drain with every sidecar under valgrind
+	@MODE=release /usr/bin/python3 tests/e2e/run.py --valgrind
+
+sanitize: ## build everything and run the unit tests under ASan + UBSan
+	@$(MAKE) --no-print-directory MODE=asan all run-unit
+
+# ---- checks ----
+
+SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c)
+HEADERS := $(wildcard pkg-c/*/*.h tests/unit/*.h tests/simulation/*.h)
+LINT_PACKAGES := clang-format clang-tidy cppcheck valgrind
+
+checks: $(LIBS) ## the core is pure, layers point down
+	sh tests/lint/layers.sh
+	sh tests/lint/purity.sh $(BUILD)
+
+lint-deps: | $(BUILD)/.deps
+	@$(MAKE) --no-print-directory PACKAGES="$(LINT_PACKAGES)" BUILD=build/lint deps
+
+lint: lint-deps checks ## clang-format, clang-tidy, cppcheck
+	clang-format --dry-run --Werror $(SOURCES) $(HEADERS)
+	cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,portability --inline-suppr -Ipkg-c \
+	  --suppress=missingIncludeSystem cmd pkg-c
+	clang-tidy --quiet $(wildcard cmd/*/*.c pkg-c/*/*.c) -- $(CPPFLAGS) -std=c11
+
+format: ## rewrite the sources with clang-format
+	clang-format -i $(SOURCES) $(HEADERS)
+
+clean: ## remove build/
+	rm -rf build
+
+-include $(shell find build -name '*.d' 2>/dev/null)
