@@ -1,0 +1,243 @@
+/* W2, see client.h: what the cluster's books say about all changefeeds.
+ *
+ *	captures -> changefeeds (state=all) -> each running one, TD_TICDC_PARALLEL at a time -> captures again -> view
+ *
+ * The books are worth something only as one whole, so the first failure ends the read with an error that names it. Two
+ * checks tie the pieces together:
+ *  - the same capture coordinates before and after (rows 11 and 26), else what lies between belongs to nobody;
+ *  - a changefeed's triggers are listed on the capture at its maintainer_addr (row 15). If they are elsewhere, the
+ *    maintainer moved between the two requests, and the view would show neither its old nor its new place rightly.
+ *
+ * Row 23: all states are listed, but only of keyspace "default": TiCDC has no list across keyspaces, and the classic kernel
+ * has no other. What other keyspaces hold is seen by W3 alone. */
+#include "ticdc/observe_changefeed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct workload {
+	struct td_ticdc_call call;
+	char *address;
+	char coordinator[TD_ID_MAX];
+	struct td_ticdc_listed *listed;	 /* sorted by name */
+	struct td_ticdc_reader *readers; /* of listed; those of resting changefeeds are not used */
+	size_t count, next, active;
+	td_ticdc_workload_fn done;
+	void *userdata;
+};
+
+static void destroy(struct td_ticdc_call *call)
+{
+	struct workload *workload = (struct workload *)call;
+
+	for (size_t i = 0; workload->readers && i < workload->count; i++)
+		td_ticdc_reader_done(&workload->readers[i]);
+	free(workload->readers);
+	td_ticdc_listed_free(workload->listed, workload->count);
+	free(workload->address);
+	free(workload);
+}
+
+static void finish(struct workload *workload, const struct td_workload_view *view, const struct td_error *err)
+{
+	static const struct td_workload_view nothing = {.coordinator = ""};
+
+	td_ticdc_call_close(&workload->call);
+	workload->done(err->code == TD_OK ? view : &nothing, err, workload->userdata);
+	destroy(&workload->call);
+}
+
+static void fail(struct workload *workload, const struct td_error *why, const char *what)
+{
+	struct td_error err = *why;
+
+	td_error_wrap(&err, "%s from %s", what, workload->address);
+	finish(workload, NULL, &err);
+}
+
+static void fail_nomem(struct workload *workload)
+{
+	struct td_error err;
+
+	td_error_set(&err, TD_ERR_NOMEM, "workload: out of memory");
+	finish(workload, NULL, &err);
+}
+
+static bool ask(struct workload *workload, enum td_ticdc_endpoint endpoint, const char *path, td_ticdc_answer_fn on_answer)
+{
+	return td_ticdc_ask(&workload->call,
+			    &(struct td_ticdc_question){.endpoint = endpoint, .address = workload->address, .path = path},
+			    on_answer, workload);
+}
+
+/* The id of the one capture that is marked as coordinator. */
+static enum td_error_code find_coordinator(const struct td_ticdc_capture *captures, size_t count, char ret[TD_ID_MAX],
+					   struct td_error *err)
+{
+	size_t marked = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (captures[i].is_owner) {
+			memcpy(ret, captures[i].id, TD_ID_MAX);
+			marked++;
+		}
+	}
+	return marked == 1 ? TD_OK : td_error_set(err, TD_ERR_PROTOCOL, "%zu captures are marked as coordinator", marked);
+}
+
+static bool is_at(const struct td_ticdc_capture *captures, size_t count, const char *id, const char *address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(captures[i].id, id) == 0)
+			return strcmp(captures[i].address, address) == 0;
+	return false;
+}
+
+/* See row 15 above. Triggers that are not placed are in the view already. */
+static enum td_error_code check_triggers(const struct workload *workload, const struct td_ticdc_capture *captures,
+					 size_t count, struct td_error *err)
+{
+	for (size_t i = 0; i < workload->count; i++) {
+		const struct td_ticdc_reader *reader = &workload->readers[i];
+
+		for (int mode = 0; mode < 2; mode++) {
+			const char *node = reader->tables[mode].trigger_node;
+
+			if (node[0] != '\0' && !is_at(captures, count, node, reader->detail.maintainer_addr))
+				return td_error_set(err, TD_ERR_PROTOCOL,
+						    "the maintainer of %s moved during the read: trigger on %s, not at %s",
+						    workload->listed[i].name, node, reader->detail.maintainer_addr);
+		}
+	}
+	return TD_OK;
+}
+
+static void conclude(struct workload *workload)
+{
+	struct td_changefeed_view *views = calloc(workload->count + 1, sizeof(*views));
+	struct td_error none;
+
+	if (!views) {
+		fail_nomem(workload);
+		return;
+	}
+	for (size_t i = 0; i < workload->count; i++)
+		views[i] = workload->listed[i].running ? workload->readers[i].view
+						       : (struct td_changefeed_view){.name = workload->listed[i].name,
+										     .maintainer_addr = "",
+										     .tables_known = true};
+	td_error_clear(&none);
+	finish(workload, &(struct td_workload_view){workload->coordinator, views, workload->count}, &none);
+	free(views);
+}
+
+static void on_last_captures(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+{
+	struct workload *workload = userdata;
+	struct td_ticdc_capture *captures = NULL;
+	struct td_error err = *transport;
+	char coordinator[TD_ID_MAX];
+	size_t count = 0;
+
+	if (err.code == TD_OK && td_ticdc_decode_captures(response, &captures, &count, &err) == TD_OK &&
+	    find_coordinator(captures, count, coordinator, &err) == TD_OK) {
+		if (strcmp(coordinator, workload->coordinator) != 0)
+			td_error_set(&err, TD_ERR_PROTOCOL, "the coordinator changed during the read from %s to %s",
+				     workload->coordinator, coordinator);
+		else
+			(void)check_triggers(workload, captures, count, &err);
+	}
+	free(captures);
+	if (err.code != TD_OK)
+		fail(workload, &err, "last captures");
+	else
+		conclude(workload);
+}
+
+static void read_more(struct workload *workload);
+
+static void on_read(struct td_ticdc_reader *reader, const struct td_error *err, void *userdata)
+{
+	struct workload *workload = userdata;
+
+	(void)reader;
+	workload->active--;
+	if (err->code != TD_OK)
+		finish(workload, NULL, err);
+	else
+		read_more(workload);
+}
+
+/* Keeps the readers busy, and goes on when the last one is done. */
+static void read_more(struct workload *workload)
+{
+	for (; workload->next < workload->count && workload->active < TD_TICDC_PARALLEL; workload->next++) {
+		struct td_ticdc_reader *reader = &workload->readers[workload->next];
+
+		if (!workload->listed[workload->next].running)
+			continue;
+		*reader = (struct td_ticdc_reader){.call = &workload->call,
+						   .name = workload->listed[workload->next].name,
+						   .address = workload->address,
+						   .want_tables = true,
+						   .done = on_read,
+						   .userdata = workload};
+		workload->active++;
+		if (!td_ticdc_reader_start(reader)) {
+			fail_nomem(workload);
+			return;
+		}
+	}
+	if (workload->active == 0 && !ask(workload, TD_ENDPOINT_CAPTURES, "/api/v2/captures", on_last_captures))
+		fail_nomem(workload);
+}
+
+static void on_changefeeds(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+{
+	struct workload *workload = userdata;
+	struct td_error err = *transport;
+
+	if (err.code != TD_OK || td_ticdc_decode_changefeeds(response, &workload->listed, &workload->count, &err) != TD_OK) {
+		fail(workload, &err, "changefeeds");
+		return;
+	}
+	workload->readers = calloc(workload->count + 1, sizeof(*workload->readers));
+	if (!workload->readers)
+		fail_nomem(workload);
+	else
+		read_more(workload);
+}
+
+static void on_captures(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+{
+	struct workload *workload = userdata;
+	struct td_ticdc_capture *captures = NULL;
+	struct td_error err = *transport;
+	size_t count = 0;
+
+	if (err.code == TD_OK && td_ticdc_decode_captures(response, &captures, &count, &err) == TD_OK)
+		(void)find_coordinator(captures, count, workload->coordinator, &err);
+	free(captures);
+	if (err.code != TD_OK)
+		fail(workload, &err, "captures");
+	else if (!ask(workload, TD_ENDPOINT_CHANGEFEEDS, "/api/v2/changefeeds?state=all&keyspace=default&namespace=default",
+		      on_changefeeds))
+		fail_nomem(workload);
+}
+
+struct td_ticdc_call *td_ticdc_observe_workload(struct td_ticdc_client *c, const char *address, td_ticdc_workload_fn done,
+						void *userdata)
+{
+	struct workload *workload = calloc(1, sizeof(*workload));
+
+	if (!workload)
+		return NULL;
+	td_ticdc_call_init(&workload->call, c, destroy);
+	workload->done = done;
+	workload->userdata = userdata;
+	workload->address = strdup(address);
+	if (workload->address && ask(workload, TD_ENDPOINT_CAPTURES, "/api/v2/captures", on_captures))
+		return &workload->call;
+	td_ticdc_cancel(&workload->call);
+	return NULL;
+}

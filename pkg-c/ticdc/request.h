@@ -1,0 +1,17 @@
+/* Inside the layer: the text of a request. */
+#ifndef TD_TICDC_REQUEST_H
+#define TD_TICDC_REQUEST_H
+
+#include "base/buf.h"
+#include "base/error.h"
+
+/* The path of a changefeed's resource: "/api/v2/changefeeds/ID/RESOURCE?keyspace=K&namespace=K" + query ("&mode=1"). Both
+ * spellings of the parameter, because each family ignores the other (3.4). resource may be "". NULL, which td_ticdc_ask
+ * takes: no "keyspace/id", too long, or out of memory. The caller frees. */
+char *td_ticdc_changefeed_path(const char *name, const char *resource, const char *query);
+
+/* Appends the header "Authorization: Basic ...". The password is the file's text up to its last line ends; NULL: empty. It
+ * is read here, each time. The caller wipes what was appended. False with *err set. */
+bool td_ticdc_put_authorization(const char *user, const char *password_file, struct td_buf *into, struct td_error *err);
+
+#endif
