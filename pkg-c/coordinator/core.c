@@ -1,0 +1,391 @@
+/* The core's frame: inputs in, effects out, and the one order in which a step does its work. See core.h for the contract.
+ *
+ * A step applies its input to the books (nodes, workload, verdict, operators, requests) and then advances: time-outs first,
+ * then the queue, then the active drain, then what must be published. Advancing is a function of the books and the time alone,
+ * so it does not matter which input brought us here. */
+#include "coordinator/core_internal.h"
+
+#include "base/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct td_core_options td_core_defaults = {
+	.batch_default = 10,
+	.process_poll_ms = 500,
+	.nodes_poll_ms = 1000,
+	.workload_poll_ms = 2000,
+	.native_poll_ms = 1000,
+	.confirm_poll_ms = 250,
+	.resend_ms = 10000,
+	.broker_refresh_ms = 5200,
+	.publish_interval_ms = 500,
+};
+
+static const struct {
+	const char *name;
+	bool changes_ticdc;
+} effect_kinds[] = {
+	[TD_EFFECT_PUBLISH] = {"Publish", false},
+	[TD_EFFECT_OBSERVE_NODES] = {"ObserveNodes", false},
+	[TD_EFFECT_OBSERVE_WORKLOAD] = {"ObserveWorkload", false},
+	[TD_EFFECT_OBSERVE_CHANGEFEED] = {"ObserveChangefeed", false},
+	[TD_EFFECT_OBSERVE_PROCESS] = {"ObserveProcess", false},
+	[TD_EFFECT_DETECT_FAMILY] = {"DetectFamily", true}, /* its probe of N0 is a PUT that raises a counter */
+	[TD_EFFECT_RESIGN] = {"Resign", true},
+	[TD_EFFECT_NATIVE_DRAIN] = {"NativeDrain", true},
+	[TD_EFFECT_MOVE_MAINTAINER] = {"MoveMaintainer", true},
+	[TD_EFFECT_MOVE_DISPATCHER] = {"MoveDispatcher", true},
+};
+static_assert(sizeof(effect_kinds) / sizeof(effect_kinds[0]) == TD_EFFECT_KIND_COUNT, "an entry for every kind");
+
+const char *td_effect_name(enum td_effect_kind kind)
+{
+	return (unsigned)kind < TD_EFFECT_KIND_COUNT ? effect_kinds[kind].name : "?";
+}
+
+bool td_effect_changes_ticdc(enum td_effect_kind kind)
+{
+	return effect_kinds[kind].changes_ticdc;
+}
+
+struct td_core *td_core_new(const struct td_core_options *options)
+{
+	struct td_core *core = calloc(1, sizeof(*core));
+
+	if (!core)
+		return NULL;
+	core->options = *options;
+	core->next_id = 1;
+	td_nodes_init(&core->nodes);
+	td_workload_init(&core->workload);
+	td_operators_init(&core->operators);
+	for (int i = 0; i < TD_EFFECT_KIND_COUNT; i++)
+		core->started_ms[i] = INT64_MIN;
+	core->deadline_ms = INT64_MAX;
+	return core;
+}
+
+struct td_core *td_core_free(struct td_core *core)
+{
+	if (!core)
+		return NULL;
+	td_requests_free_all(core);
+	td_nodes_done(&core->nodes);
+	td_workload_done(&core->workload);
+	td_operators_done(&core->operators);
+	for (size_t i = 0; i < core->flight_count; i++)
+		free(core->flights[i].changefeed);
+	free(core->flights);
+	free(core->queue);
+	free(core);
+	return NULL;
+}
+
+void td_core_want(struct td_core *core, int64_t at_ms)
+{
+	if (at_ms < core->deadline_ms)
+		core->deadline_ms = at_ms;
+}
+
+bool td_core_in_flight(const struct td_core *core, enum td_effect_kind kind, const char *changefeed)
+{
+	for (size_t i = 0; i < core->flight_count; i++)
+		if (core->flights[i].kind == kind &&
+		    (!changefeed || (core->flights[i].changefeed && strcmp(core->flights[i].changefeed, changefeed) == 0)))
+			return true;
+	return false;
+}
+
+/* Doubles an array of items when it is full. */
+static bool reserve_one(void **items, size_t count, size_t *capacity, size_t item_size)
+{
+	size_t wanted = *capacity ? *capacity * 2 : 32;
+	void *grown;
+
+	if (count < *capacity)
+		return true;
+	grown = realloc(*items, wanted * item_size);
+	if (!grown)
+		return false;
+	*items = grown;
+	*capacity = wanted;
+	return true;
+}
+
+struct td_effect *td_core_emit(struct td_core *core, enum td_effect_kind kind, const char *uid, const char *changefeed)
+{
+	char *name = changefeed ? strdup(changefeed) : NULL;
+	struct td_flight *flight;
+	struct td_effect *effect;
+
+	if ((changefeed && !name) ||
+	    !reserve_one((void **)&core->flights, core->flight_count, &core->flight_capacity, sizeof(*core->flights)) ||
+	    !reserve_one((void **)&core->queue, core->queue_count, &core->queue_capacity, sizeof(*core->queue))) {
+		free(name);
+		core->out_of_memory = true;
+		return NULL;
+	}
+	flight = &core->flights[core->flight_count++];
+	*flight = (struct td_flight){.id = core->next_id++, .asked_ms = core->now_ms, .kind = kind, .changefeed = name};
+	(void)td_text_copy(flight->uid, sizeof(flight->uid), uid);
+	effect = &core->queue[core->queue_count++];
+	*effect = (struct td_effect){.id = flight->id, .kind = kind, .changefeed = name};
+	(void)td_text_copy(effect->uid, sizeof(effect->uid), uid);
+	core->started_ms[kind] = core->now_ms;
+	return effect;
+}
+
+struct td_effect *td_core_emit_paced(struct td_core *core, enum td_effect_kind kind, const char *uid, int64_t interval_ms)
+{
+	if (td_core_in_flight(core, kind, NULL))
+		return NULL; /* its answer will step us */
+	if (core->started_ms[kind] != INT64_MIN && core->now_ms - core->started_ms[kind] < interval_ms) {
+		td_core_want(core, core->started_ms[kind] + interval_ms);
+		return NULL;
+	}
+	return td_core_emit(core, kind, uid, NULL);
+}
+
+const char *td_core_contact(const struct td_core *core)
+{
+	const struct td_nodes *nodes = &core->nodes;
+	const struct td_node *coordinator = td_nodes_find(nodes, nodes->coordinator);
+	size_t turn = (size_t)core->nodes_failures % (nodes->count + 1);
+
+	if (core->nodes_failures == 0)
+		return coordinator && coordinator->answers ? coordinator->address : "";
+	return turn < nodes->count ? nodes->items[turn].address : "";
+}
+
+/* Takes the flight of an answer out of the table. False: we wait for no such answer (a second one, or one for a former life). */
+static bool take_flight(struct td_core *core, uint64_t id, struct td_flight *ret)
+{
+	for (size_t i = 0; i < core->flight_count; i++) {
+		if (core->flights[i].id != id)
+			continue;
+		*ret = core->flights[i];
+		core->flights[i] = core->flights[--core->flight_count];
+		return true;
+	}
+	return false;
+}
+
+static void note_failure(struct td_core *core, const struct td_result *result)
+{
+	(void)td_text_copy(core->note, sizeof(core->note), result->why ? result->why : "no reason given");
+}
+
+/* What a captures list says about requests' captures. One that names no coordinator comes from an odd moment (contract 11,
+ * row 26): that somebody is not in it proves nothing. */
+static void count_reads(struct td_core *core)
+{
+	for (size_t i = 0; core->nodes.coordinator[0] && i < core->request_count; i++) {
+		struct td_request *request = core->requests[i];
+		bool listed = td_nodes_find(&core->nodes, request->capture) != NULL;
+
+		request->absent_reads = listed || !request->capture[0] ? 0 : request->absent_reads + 1;
+		request->last_reads = td_nodes_is_last(&core->nodes, request->capture) ? request->last_reads + 1 : 0;
+	}
+}
+
+static void apply_nodes(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
+{
+	static const struct td_result empty = {.why = "the captures list is empty, which it cannot be"}; /* contract 11, row 4 */
+
+	if (result->outcome != TD_OUTCOME_DONE || result->nodes->count == 0) {
+		core->nodes_failures++;
+		note_failure(core, result->outcome == TD_OUTCOME_DONE ? &empty : result);
+		td_verdict_coordinator(&core->verdict, flight->asked_ms, core->now_ms, "");
+		return;
+	}
+	core->nodes_failures = 0;
+	core->note[0] = '\0';
+	if (!td_nodes_apply(&core->nodes, core->now_ms, result->nodes)) {
+		core->out_of_memory = true;
+		return;
+	}
+	td_verdict_coordinator(&core->verdict, flight->asked_ms, core->now_ms, core->nodes.coordinator);
+	count_reads(core);
+}
+
+static void apply_workload(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
+{
+	const struct td_workload *w = &core->workload;
+
+	if (result->outcome != TD_OUTCOME_DONE) {
+		note_failure(core, result);
+		td_verdict_cluster_unknown(&core->verdict, core->now_ms, core->note);
+		return;
+	}
+	if (!td_workload_apply(&core->workload, &core->nodes, flight->asked_ms, result->workload)) {
+		core->out_of_memory = true;
+		return;
+	}
+	td_verdict_cluster(&core->verdict, flight->asked_ms, core->now_ms, result->workload->coordinator,
+			   (struct td_counts){.maintainers = w->target_maintainers, .dispatchers = w->target_dispatchers},
+			   w->unplaced_maintainers, w->unplaced_others);
+	for (size_t i = core->operators.count; i-- > 0;) { /* backwards: confirming removes */
+		const struct td_changefeed *changefeed;
+
+		if (i >= core->operators.count)
+			continue;
+		changefeed = td_workload_find(w, core->operators.items[i].changefeed);
+		if (changefeed)
+			(void)td_operators_confirm(&core->operators, w, changefeed);
+		else /* the changefeed itself is gone: nothing left to move */
+			td_operators_remove(&core->operators, &core->operators.items[i]);
+	}
+}
+
+static void apply_changefeed(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
+{
+	const struct td_changefeed *changefeed;
+
+	if (result->outcome != TD_OUTCOME_DONE)
+		return; /* looked at again soon */
+	if (!td_workload_apply_one(&core->workload, &core->nodes, flight->asked_ms, result->changefeed)) {
+		core->out_of_memory = true;
+		return;
+	}
+	changefeed = td_workload_find(&core->workload, result->changefeed->name);
+	if (changefeed)
+		(void)td_operators_confirm(&core->operators, &core->workload, changefeed);
+}
+
+static void apply_family(struct td_core *core, const struct td_result *result)
+{
+	if (result->outcome != TD_OUTCOME_DONE) {
+		note_failure(core, result);
+		return;
+	}
+	core->family = result->family;
+	(void)td_text_copy(core->family_why, sizeof(core->family_why), result->family_why);
+}
+
+static void apply_process(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
+{
+	const struct td_process_view unknown = {.known = false, .why = result->why};
+
+	td_verdict_process(&core->verdict, flight->asked_ms, core->now_ms,
+			   result->outcome == TD_OUTCOME_DONE && result->process ? result->process : &unknown);
+}
+
+/* Observations of a request that is not the active one any more are dropped: the books are about another target. */
+static void apply_result(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
+{
+	bool current = strcmp(flight->uid, core->active) == 0;
+
+	switch (flight->kind) {
+	case TD_EFFECT_PUBLISH:
+		td_requests_published(core, flight, result);
+		break;
+	case TD_EFFECT_OBSERVE_NODES:
+		apply_nodes(core, flight, result);
+		break;
+	case TD_EFFECT_DETECT_FAMILY:
+		if (current)
+			apply_family(core, result);
+		break;
+	case TD_EFFECT_OBSERVE_WORKLOAD:
+		if (current)
+			apply_workload(core, flight, result);
+		break;
+	case TD_EFFECT_OBSERVE_CHANGEFEED:
+		if (current)
+			apply_changefeed(core, flight, result);
+		break;
+	case TD_EFFECT_OBSERVE_PROCESS:
+		if (current)
+			apply_process(core, flight, result);
+		break;
+	case TD_EFFECT_NATIVE_DRAIN:
+		if (current)
+			td_verdict_answer(&core->verdict, flight->asked_ms, core->now_ms, result->outcome == TD_OUTCOME_DONE,
+					  result->answer, result->why);
+		break;
+	case TD_EFFECT_MOVE_MAINTAINER:
+	case TD_EFFECT_MOVE_DISPATCHER:
+		if (current)
+			td_drain_schedule_result(core, result);
+		break;
+	case TD_EFFECT_RESIGN: /* only a captures list shows whether it worked */
+		if (current && result->outcome != TD_OUTCOME_DONE)
+			note_failure(core, result);
+		break;
+	case TD_EFFECT_KIND_COUNT:
+		break;
+	}
+}
+
+static void advance(struct td_core *core)
+{
+	core->deadline_ms = INT64_MAX;
+	td_queue_advance(core);
+	td_requests_publish(core);
+}
+
+bool td_core_step(struct td_core *core, int64_t now_ms, const struct td_input *input)
+{
+	struct td_flight flight;
+
+	assert(core->queue_head == core->queue_count); /* the shell takes every effect before the next step */
+	core->queue_head = core->queue_count = 0;
+	core->now_ms = now_ms;
+	switch (input->kind) {
+	case TD_INPUT_TICK:
+		break;
+	case TD_INPUT_REQUEST:
+		td_requests_input(core, input->request);
+		break;
+	case TD_INPUT_REQUEST_GONE:
+		td_requests_remove(core, input->uid);
+		break;
+	case TD_INPUT_RESULT:
+		if (take_flight(core, input->result->effect_id, &flight)) {
+			apply_result(core, &flight, input->result);
+			free(flight.changefeed);
+		}
+		break;
+	case TD_INPUT_KIND_COUNT:
+		break;
+	}
+	if (!core->out_of_memory)
+		advance(core);
+	return !core->out_of_memory;
+}
+
+bool td_core_next_effect(struct td_core *core, struct td_effect *ret)
+{
+	if (core->queue_head == core->queue_count)
+		return false;
+	*ret = core->queue[core->queue_head++];
+	return true;
+}
+
+int64_t td_core_deadline(const struct td_core *core)
+{
+	return core->deadline_ms;
+}
+
+const struct td_request_view *td_core_view(struct td_core *core, const char *uid)
+{
+	struct td_request *request = td_requests_find(core, uid);
+
+	return request ? td_request_view_of(request) : NULL;
+}
+
+struct td_core_summary td_core_summary(const struct td_core *core)
+{
+	struct td_request *queued[1];
+
+	return (struct td_core_summary){
+		.requests = core->request_count,
+		.queued = td_requests_queue(core, queued, 0),
+		.active_uid = core->active,
+		.moves_in_flight = core->operators.count,
+		.moves_confirmed = core->operators.confirmed,
+		.moves_failed = core->operators.failed,
+	};
+}

@@ -1,0 +1,170 @@
+/* The inside of the core, shared by its own source files only. */
+#ifndef TD_COORDINATOR_CORE_INTERNAL_H
+#define TD_COORDINATOR_CORE_INTERNAL_H
+
+#include "coordinator/core.h"
+#include "coordinator/operators.h"
+#include "coordinator/verdict.h"
+#include "coordinator/workload.h"
+
+/* One drain request: what was asked, where it is, what its object shows. */
+struct td_request {
+	char uid[TD_ID_MAX];
+	char name[TD_NAME_MAX];
+	char pod[TD_NAME_MAX];      /* asked for, or found out; "" */
+	char capture[TD_ID_MAX];    /* asked for, or found out; "" */
+	char address[TD_ADDRESS_MAX];
+	bool by_pod;
+	bool pod_exists, pod_terminating, pod_gone, dry_run;
+	int batch;
+	int64_t created_ms, deadline_ms;
+
+	enum td_phase phase;
+	enum td_reason reason;
+	char message[TD_TEXT_MAX];
+	uint64_t epoch;
+	bool recovered;  /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
+	bool durable;   /* phase Draining with our epoch is stored: effects may follow */
+	bool started;
+	struct td_counts initial, remaining;
+	int64_t started_ms, completed_ms, eta_ms;
+	int queue_position;
+	char blocked_by[TD_NAME_MAX];
+	struct td_witness_state witnesses[TD_WITNESS_COUNT];
+	char coordinator[TD_ID_MAX];
+	enum td_family family;
+
+	bool dirty;       /* what the object shows is older than this */
+	bool phase_dirty; /* and the phase or reason changed: publish at once */
+	int64_t published_ms;
+	int64_t publish_not_before_ms;
+	int64_t since_ms;   /* when it came to us: older captures lists say nothing about it */
+	int absent_reads;   /* consecutive captures lists without its capture */
+	int last_reads;     /* consecutive captures lists in which no other node could ever take work */
+	struct td_request_view view;
+};
+
+/* An effect that was queued and not yet answered. */
+struct td_flight {
+	uint64_t id;
+	int64_t asked_ms; /* when it was queued: its answer is about some moment since */
+	enum td_effect_kind kind;
+	char uid[TD_ID_MAX];
+	char *changefeed; /* owned; NULL for none */
+	enum td_phase phase; /* PUBLISH: what is being made durable */
+	uint64_t epoch;
+};
+
+struct td_core {
+	struct td_core_options options;
+	int64_t now_ms;
+	int64_t deadline_ms;
+	bool out_of_memory;
+
+	struct td_nodes nodes;
+	struct td_workload workload;
+	struct td_operators operators;
+	struct td_verdict verdict;
+	enum td_family family;
+	char family_why[200];
+
+	struct td_request **requests; /* sorted by uid */
+	size_t request_count;
+	char active[TD_ID_MAX]; /* uid of the request being worked on; "" */
+	int64_t active_ms;      /* since when */
+	uint64_t epoch_max;
+
+	struct td_flight *flights;
+	size_t flight_count, flight_capacity;
+	struct td_effect *queue; /* queued, not yet taken by the shell: a ring would save nothing at this size */
+	size_t queue_head, queue_count, queue_capacity;
+	uint64_t next_id;
+	int64_t started_ms[TD_EFFECT_KIND_COUNT]; /* last time an effect of the kind was queued; INT64_MIN: never in this drain */
+	int nodes_failures;    /* consecutive */
+	char note[160];        /* last error of an observation, for the message */
+};
+
+/* ---- core.c ---- */
+
+/* Asks to be stepped again at a time. */
+void td_core_want(struct td_core *core, int64_t at_ms);
+
+/* Queues an effect and remembers that an answer is due. NULL: out of memory (then core->out_of_memory is set). The caller fills
+ * in the details of the returned effect. changefeed may be NULL. */
+struct td_effect *td_core_emit(struct td_core *core, enum td_effect_kind kind, const char *uid, const char *changefeed);
+
+/* Emits unless one of the kind is under way or the last was queued less than interval_ms ago; then asks for a tick. */
+struct td_effect *td_core_emit_paced(struct td_core *core, enum td_effect_kind kind, const char *uid, int64_t interval_ms);
+bool td_core_in_flight(const struct td_core *core, enum td_effect_kind kind, const char *changefeed);
+
+/* An address to ask about the cluster: TiCDC's coordinator when it is known and answers; after failures another capture each
+ * time; "" for the shell's own. */
+const char *td_core_contact(const struct td_core *core);
+
+/* ---- requests.c ---- */
+
+struct td_request *td_requests_find(const struct td_core *core, const char *uid);
+void td_requests_input(struct td_core *core, const struct td_request_input *input);
+void td_requests_remove(struct td_core *core, const char *uid);
+void td_requests_free_all(struct td_core *core);
+
+/* The only writers of phase and reason. enter: for the good life (Pending, Draining, Verifying, Drained, Released); finish: for the
+ * other ends. The message is composed from the reason unless given. */
+void td_request_enter(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason);
+void td_request_finish(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason,
+		       const char *message);
+
+/* Open requests that are not active, in the order in which they will run. Returns the count, at most max. */
+size_t td_requests_queue(const struct td_core *core, struct td_request **ret, size_t max);
+
+/* ---- publish.c ---- */
+
+void td_requests_publish(struct td_core *core);
+void td_requests_published(struct td_core *core, const struct td_flight *flight, const struct td_result *result);
+const struct td_request_view *td_request_view_of(struct td_request *request);
+
+/* ---- queue.c ---- */
+
+/* Chooses the active request and gets everything it needs before it may start. */
+void td_queue_advance(struct td_core *core);
+
+/* ---- drain.c ---- */
+
+/* Paced reads of W3 and W2 for a request. */
+void td_drain_observe_process(struct td_core *core, const struct td_request *request);
+void td_drain_observe_workload(struct td_core *core, const struct td_request *request, int64_t interval_ms);
+
+/* Finds out the family, once for each drain, and begins the verdict for it. False while it is not known. */
+bool td_drain_family_is_known(struct td_core *core, struct td_request *request);
+
+/* Ends a request whose TiCDC cannot move its work, saying what is left. */
+void td_drain_unsupported(struct td_core *core, struct td_request *request);
+
+/* Begins again, under an epoch of its own, a drain that another coordinator had begun. */
+void td_drain_take_over(struct td_core *core, struct td_request *request);
+
+/* Works on the active request, which is Draining or Verifying. */
+void td_drain_advance(struct td_core *core, struct td_request *request);
+
+/* ---- drain_scheduler.c ---- */
+
+/* Looks after the moves under way: asks again, looks whether they are done. */
+void td_drain_follow_up(struct td_core *core, const struct td_request *request);
+
+/* Looks after the moves under way and fills free slots with new ones off the target: maintainers first (if wanted), then
+ * dispatchers. Needs a known workload. */
+void td_drain_schedule(struct td_core *core, const struct td_request *request, bool maintainers);
+
+/* Applies a move call's answer to its operator. */
+void td_drain_schedule_result(struct td_core *core, const struct td_result *result);
+
+/* ---- describe.c ---- */
+
+/* The sentence for people about an open request: what is happening and what is in the way. */
+void td_describe(const struct td_core *core, const struct td_request *request, char *into, size_t size);
+
+/* The last sentence of a request that ends now in phase for reason. */
+void td_describe_end(const struct td_core *core, const struct td_request *request, enum td_phase phase,
+		     enum td_reason reason, char *into, size_t size);
+
+#endif

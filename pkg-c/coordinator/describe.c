@@ -1,0 +1,161 @@
+/* Sentences for people: what the object's message says. Same words as the reasons; numbers from the last observations. */
+#include "coordinator/core_internal.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+
+#include <stdio.h>
+
+static const char *who(const struct td_request *request)
+{
+	return request->pod[0] ? request->pod : request->capture;
+}
+
+static void describe_moving(const struct td_core *core, const struct td_request *request, struct td_buf *out)
+{
+	const struct td_counts *left = &request->remaining;
+
+	(void)td_buf_append_format(out, "moving %s: %u maintainers and %u dispatchers left on %s",
+				   request->reason == TD_REASON_MOVING_MAINTAINERS ? "maintainers" : "dispatchers", left->maintainers,
+				   left->dispatchers, who(request));
+	if (core->operators.count)
+		(void)td_buf_append_format(out, ", %zu moves in flight", core->operators.count);
+}
+
+static void describe_verifying(const struct td_core *core, const struct td_request *request, struct td_buf *out)
+{
+	enum td_witness dissenter = td_verdict_dissenter(&core->verdict);
+
+	if (dissenter == TD_WITNESS_COUNT)
+		(void)td_buf_append_format(out, "all witnesses say that %s is empty; reading them again to be certain", who(request));
+	else
+		(void)td_buf_append_format(out, "not believed to be empty: witness %s: %s", td_witness_name(dissenter),
+					   core->verdict.witnesses[dissenter].note);
+}
+
+static void describe_pending(const struct td_core *core, const struct td_request *request, struct td_buf *out)
+{
+	const char *note = core->note[0] ? core->note : "nothing heard yet";
+
+	if (request->reason == TD_REASON_QUEUED)
+		(void)td_buf_append_format(out, "position %d in the queue, blocked by %s", request->queue_position,
+					   request->blocked_by);
+	else if (request->reason == TD_REASON_WAITING_FOR_SLOT)
+		(void)td_buf_append_format(out, "blocked by %s: TiCDC keeps its only drain slot for it until that process stops",
+					   request->blocked_by);
+	else if (request->reason == TD_REASON_WAITING_FOR_CAPTURE)
+		(void)td_buf_append_format(out, "no capture is registered for pod %s yet", request->pod);
+	else if (core->nodes.reads == 0)
+		(void)td_buf_append_format(out, "asking TiCDC for its captures: %s", note);
+	else
+		(void)td_buf_append_format(out, "finding out what this TiCDC can do%s%s", core->note[0] ? ": " : "", core->note);
+}
+
+static void describe(const struct td_core *core, const struct td_request *request, struct td_buf *out)
+{
+	const char *note = core->verdict.witnesses[TD_WITNESS_ANSWER].note;
+
+	if (request->phase == TD_PHASE_PENDING || request->reason == TD_REASON_QUEUED)
+		describe_pending(core, request, out);
+	else if (request->phase == TD_PHASE_VERIFYING)
+		describe_verifying(core, request, out);
+	else if (request->reason == TD_REASON_MOVING_COORDINATOR)
+		(void)td_buf_append_format(out, "%s is TiCDC's coordinator: waiting for another capture to take over%s%s",
+					   who(request), core->note[0] ? ": " : "", core->note);
+	else if (request->reason == TD_REASON_NO_DESTINATION)
+		(void)td_buf_append_format(out, "no capture can take the %u maintainers and %u dispatchers of %s now: all others are leaving or do not answer",
+					   request->remaining.maintainers, request->remaining.dispatchers, who(request));
+	else if (request->reason == TD_REASON_WAITING_FOR_NATIVE)
+		(void)td_buf_append_format(out, "TiCDC's drain call: %s", note);
+	else
+		describe_moving(core, request, out);
+}
+
+static void finish_text(struct td_buf *out, char *into, size_t size)
+{
+	(void)td_text_copy(into, size, td_buf_text(out));
+	td_buf_done(out);
+}
+
+void td_describe(const struct td_core *core, const struct td_request *request, char *into, size_t size)
+{
+	struct td_buf out;
+
+	td_buf_init(&out, TD_TEXT_MAX * 2);
+	describe(core, request, &out);
+	finish_text(&out, into, size);
+}
+
+static void describe_deadline(const struct td_core *core, const struct td_request *request, struct td_buf *out)
+{
+	if (!request->started)
+		(void)td_buf_append_format(out, "the deadline passed before the drain began: %s", request->message);
+	else if (request->phase == TD_PHASE_VERIFYING)
+		(void)td_buf_append_format(out, "the deadline passed before emptiness was proven: %s", request->message);
+	else
+		(void)td_buf_append_format(out, "the deadline passed with %u maintainers and %u dispatchers left on %s%s%s",
+					   request->remaining.maintainers, request->remaining.dispatchers, who(request),
+					   core->note[0] ? "; last error: " : "", core->note);
+}
+
+void td_describe_end(const struct td_core *core, const struct td_request *request, enum td_phase phase,
+		     enum td_reason reason, char *into, size_t size)
+{
+	const struct td_counts *left = &request->remaining;
+	struct td_buf out;
+
+	td_buf_init(&out, TD_TEXT_MAX * 2);
+	switch (reason) {
+	case TD_REASON_PROVEN_EMPTY:
+		(void)td_buf_append_format(&out, "%s is empty: %u maintainers and %u dispatchers moved, every witness says zero",
+					   who(request), request->initial.maintainers, request->initial.dispatchers);
+		break;
+	case TD_REASON_CAPTURE_GONE:
+		(void)td_buf_append_format(&out, "capture %s left the cluster before it was empty: %u maintainers and %u dispatchers remained",
+					   request->capture, left->maintainers, left->dispatchers);
+		break;
+	case TD_REASON_POD_NOT_FOUND:
+		(void)td_buf_append_format(&out, "spec.podName: no pod \"%s\" in this namespace among TiCDC's pods", request->pod);
+		break;
+	case TD_REASON_CAPTURE_NOT_FOUND:
+		(void)td_buf_append_format(&out, "spec.captureID: no capture \"%s\" is registered in TiCDC (%zu others are)",
+					   request->capture, core->nodes.count);
+		break;
+	case TD_REASON_NO_DESTINATION:
+		(void)td_buf_append_format(&out, "no other capture can take the work of %s: it is the last one that is not leaving",
+					   who(request));
+		break;
+	case TD_REASON_FAKE_DRAIN:
+		(void)td_buf_append_format(&out,
+					   "family N0: %s. Its 0 is not believed: %u maintainers and %u dispatchers remain on %s and cannot be drained",
+					   core->family_why, left->maintainers, left->dispatchers, who(request));
+		break;
+	case TD_REASON_CLASSIC:
+		(void)td_buf_append_format(&out, "family C (classic TiCDC) is not supported yet; %u tables remain on %s",
+					   left->dispatchers, who(request));
+		break;
+	case TD_REASON_DRY_RUN:
+		(void)td_buf_append_format(&out, "dry run: would move %u maintainers and %u dispatchers off %s; nothing was moved",
+					   request->initial.maintainers, request->initial.dispatchers, who(request));
+		break;
+	case TD_REASON_DEADLINE:
+		describe_deadline(core, request, &out);
+		break;
+	case TD_REASON_NONE: /* the others belong to open requests, or bring their own words */
+	case TD_REASON_QUEUED:
+	case TD_REASON_WAITING_FOR_SLOT:
+	case TD_REASON_WAITING_FOR_CAPTURE:
+	case TD_REASON_DETECTING:
+	case TD_REASON_MOVING_COORDINATOR:
+	case TD_REASON_MOVING_MAINTAINERS:
+	case TD_REASON_MOVING_DISPATCHERS:
+	case TD_REASON_WAITING_FOR_NATIVE:
+	case TD_REASON_COMPARING_WITNESSES:
+	case TD_REASON_WITNESSES_DISAGREE:
+	case TD_REASON_INVALID_REQUEST:
+	case TD_REASON_COUNT:
+		(void)td_buf_append_format(&out, "%s: %s", td_phase_name(phase), td_reason_name(reason));
+		break;
+	}
+	finish_text(&out, into, size);
+}

@@ -1,0 +1,271 @@
+/* One drain, from durable to proven: the active request while it is Draining or Verifying.
+ *
+ *	made durable -> family known -> ownership elsewhere -> maintainers, then dispatchers -> Verifying -> Drained
+ *
+ * Nothing here remembers where in that row we are: each step is derived anew from what was observed, so that a new leader,
+ * a lost answer or work that comes back all lead to the right next step. */
+#include "coordinator/core_internal.h"
+
+#include "base/text.h"
+
+#include <string.h>
+
+#define CERTAIN_READS 2
+#define RESIGN_AGAIN_MS 10000
+#define STRAGGLER_MS 5000 /* TiCDC says done for this long while the process still runs dispatchers: move those ourselves */
+
+void td_drain_observe_process(struct td_core *core, const struct td_request *request)
+{
+	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_OBSERVE_PROCESS, request->uid,
+						      core->options.process_poll_ms);
+
+	if (!effect)
+		return;
+	(void)td_text_copy(effect->address, sizeof(effect->address), request->address);
+	(void)td_text_copy(effect->node, sizeof(effect->node), request->capture);
+}
+
+void td_drain_observe_workload(struct td_core *core, const struct td_request *request, int64_t interval_ms)
+{
+	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_OBSERVE_WORKLOAD, request->uid, interval_ms);
+
+	if (effect)
+		(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
+}
+
+/* The evidence as it stands, copied so that the object shows it also after the drain. */
+static void keep_evidence(struct td_core *core, struct td_request *request)
+{
+	memcpy(request->witnesses, core->verdict.witnesses, sizeof(request->witnesses));
+	(void)td_text_copy(request->coordinator, sizeof(request->coordinator), core->nodes.coordinator);
+}
+
+void td_drain_unsupported(struct td_core *core, struct td_request *request)
+{
+	bool fake = core->family == TD_FAMILY_FAKE_DRAIN;
+
+	keep_evidence(core, request);
+	request->started = true;
+	request->remaining = core->verdict.witnesses[TD_WITNESS_PROCESS].counts;
+	if (core->workload.target_maintainers > request->remaining.maintainers)
+		request->remaining.maintainers = core->workload.target_maintainers;
+	if (core->workload.target_dispatchers > request->remaining.dispatchers)
+		request->remaining.dispatchers = core->workload.target_dispatchers;
+	request->initial = request->remaining;
+	td_request_finish(core, request, TD_PHASE_UNSUPPORTED, fake ? TD_REASON_FAKE_DRAIN : TD_REASON_CLASSIC, NULL);
+}
+
+/* The target is TiCDC's coordinator: it cannot be drained as such. Asked once, of the target itself, and only while a list names
+ * it: a resign that comes late would depose an innocent successor (contract 7). */
+static void move_coordinator(struct td_core *core, const struct td_request *request)
+{
+	struct td_effect *effect;
+
+	if (strcmp(core->nodes.coordinator, request->capture) != 0)
+		return;
+	effect = td_core_emit_paced(core, TD_EFFECT_RESIGN, request->uid, RESIGN_AGAIN_MS);
+	if (effect) {
+		(void)td_text_copy(effect->address, sizeof(effect->address), request->address);
+		(void)td_text_copy(effect->node, sizeof(effect->node), request->capture);
+		effect->epoch = request->epoch;
+	}
+}
+
+static void ask_native(struct td_core *core, const struct td_request *request)
+{
+	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_NATIVE_DRAIN, request->uid, core->options.native_poll_ms);
+
+	if (!effect)
+		return;
+	(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
+	(void)td_text_copy(effect->node, sizeof(effect->node), request->capture);
+	effect->epoch = request->epoch;
+}
+
+/* The books as they were before the native drain name work that it has moved since: it must not be moved again. */
+static bool knows_stragglers(const struct td_core *core)
+{
+	return core->workload.known && core->workload.asked_ms >= core->verdict.first_ms[TD_WITNESS_ANSWER];
+}
+
+/* Dispatchers that a native drain does not count stay behind although it answers 0 (contract 11, rows 9 and 10). */
+static bool has_stragglers(const struct td_core *core)
+{
+	const struct td_verdict *verdict = &core->verdict;
+	const struct td_witness_state *answer = &verdict->witnesses[TD_WITNESS_ANSWER];
+
+	return answer->zero && core->now_ms - verdict->first_ms[TD_WITNESS_ANSWER] >= STRAGGLER_MS &&
+	       verdict->witnesses[TD_WITNESS_PROCESS].counts.dispatchers > 0;
+}
+
+static void execute(struct td_core *core, const struct td_request *request)
+{
+	const struct td_counts *left = &core->verdict.witnesses[TD_WITNESS_PROCESS].counts;
+
+	if (core->family == TD_FAMILY_MANAGED) {
+		/* The plan is used up but the process still runs work: the books have changed since, or they lie. */
+		bool unexplained = core->operators.count == 0 && core->workload.target_maintainers == 0 &&
+				   core->workload.target_dispatchers == 0 && (left->maintainers || left->dispatchers);
+
+		if (!core->workload.known || unexplained)
+			td_drain_observe_workload(core, request, core->options.workload_poll_ms);
+		td_drain_schedule(core, request, true);
+		return;
+	}
+	ask_native(core, request);
+	if (has_stragglers(core))
+		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
+	if (has_stragglers(core) && knows_stragglers(core))
+		td_drain_schedule(core, request, false);
+	else
+		td_drain_follow_up(core, request);
+}
+
+/* Progress for the object: the process' own numbers; the rate since the start gives the estimate. */
+static void show_progress(struct td_core *core, struct td_request *request)
+{
+	const struct td_witness_state *process = &core->verdict.witnesses[TD_WITNESS_PROCESS];
+	int64_t elapsed = core->now_ms - request->started_ms;
+	uint64_t all, left;
+
+	if (process->known && memcmp(&request->remaining, &process->counts, sizeof(process->counts)) != 0) {
+		request->remaining = process->counts;
+		request->dirty = true;
+	}
+	all = (uint64_t)request->initial.maintainers + request->initial.dispatchers;
+	left = (uint64_t)request->remaining.maintainers + request->remaining.dispatchers;
+	request->eta_ms = left < all && elapsed > 0 ? core->now_ms + (int64_t)(left * (uint64_t)elapsed / (all - left)) : 0;
+}
+
+/* Nothing is seen on the target any more; whether that is true is another question. */
+static bool looks_empty(const struct td_core *core)
+{
+	const struct td_witness_state *process = &core->verdict.witnesses[TD_WITNESS_PROCESS];
+	const struct td_workload *w = &core->workload;
+
+	return process->known && process->counts.maintainers == 0 && process->counts.dispatchers == 0 &&
+	       process->counts.triggers == 0 && core->operators.count == 0 &&
+	       (core->family != TD_FAMILY_MANAGED || (w->known && w->target_maintainers == 0 && w->target_dispatchers == 0));
+}
+
+/* The cluster witness is dear (requests for every changefeed): read once when the others first say zero, again when a read
+ * dissented, and last of all right before the end. */
+static void verify(struct td_core *core, struct td_request *request)
+{
+	const struct td_verdict *verdict = &core->verdict;
+
+	if (td_verdict_is_proven(verdict)) {
+		struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+
+		if (node)
+			(void)td_liveness_complete_drain(&node->liveness);
+		request->remaining = (struct td_counts){0};
+		td_request_finish(core, request, TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY, NULL);
+		return;
+	}
+	if (td_verdict_wants_cluster(verdict))
+		td_drain_observe_workload(core, request, core->options.confirm_poll_ms);
+	else if (verdict->witnesses[TD_WITNESS_CLUSTER].reads == 0)
+		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
+	td_request_enter(core, request, TD_PHASE_VERIFYING,
+			 td_verdict_dissenter(verdict) == TD_WITNESS_COUNT ? TD_REASON_COMPARING_WITNESSES
+									  : TD_REASON_WITNESSES_DISAGREE);
+}
+
+/* What is being moved now, for the object. */
+static enum td_reason moving_reason(const struct td_core *core, const struct td_request *request)
+{
+	const struct td_witness_state *answer = &core->verdict.witnesses[TD_WITNESS_ANSWER];
+
+	if (core->family == TD_FAMILY_NATIVE && answer->last_ms && !answer->known)
+		return TD_REASON_WAITING_FOR_NATIVE;
+	if (core->family == TD_FAMILY_MANAGED && !td_nodes_least_loaded(&core->nodes, TD_LOAD_MAINTAINERS, request->capture))
+		return TD_REASON_NO_DESTINATION; /* now: another may come */
+	return request->remaining.maintainers > 0 ? TD_REASON_MOVING_MAINTAINERS : TD_REASON_MOVING_DISPATCHERS;
+}
+
+/* Everything that ends a drain other than success. True: it ended. */
+static bool has_ended(struct td_core *core, struct td_request *request)
+{
+	struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+
+	if (request->absent_reads >= CERTAIN_READS) {
+		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_CAPTURE_GONE, NULL);
+		return true;
+	}
+	if (node && request->last_reads >= CERTAIN_READS) {
+		(void)td_liveness_recover_only_node(&node->liveness, core->nodes.count);
+		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_NO_DESTINATION, NULL);
+		return true;
+	}
+	return false;
+}
+
+/* False until TiCDC's coordinator is known, another than the target, and has been so for two lists. */
+static bool ownership_is_elsewhere(struct td_core *core, struct td_request *request)
+{
+	bool elsewhere = core->nodes.coordinator[0] && strcmp(core->nodes.coordinator, request->capture) != 0;
+
+	if (elsewhere && core->nodes.coordinator_reads >= CERTAIN_READS)
+		return true;
+	if (!elsewhere)
+		move_coordinator(core, request);
+	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR);
+	return false;
+}
+
+bool td_drain_family_is_known(struct td_core *core, struct td_request *request)
+{
+	struct td_effect *effect;
+
+	if (core->family == TD_FAMILY_UNKNOWN) {
+		effect = td_core_emit_paced(core, TD_EFFECT_DETECT_FAMILY, request->uid, core->options.workload_poll_ms);
+		if (effect)
+			(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
+		return false;
+	}
+	if (request->family != core->family) { /* now it is known which witnesses there are */
+		request->family = core->family;
+		request->dirty = true;
+		td_verdict_begin(&core->verdict, core->family, request->capture, &core->options);
+		td_verdict_coordinator(&core->verdict, core->now_ms, core->now_ms, core->nodes.coordinator);
+	}
+	return true;
+}
+
+void td_drain_take_over(struct td_core *core, struct td_request *request)
+{
+	request->recovered = false;
+	request->durable = false;
+	request->epoch = ++core->epoch_max;
+	request->queue_position = 0;
+	request->blocked_by[0] = '\0';
+	request->phase_dirty = request->dirty = true;
+	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS);
+}
+
+void td_drain_advance(struct td_core *core, struct td_request *request)
+{
+	struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+
+	if (has_ended(core, request))
+		return;
+	if (node)
+		(void)td_liveness_begin_drain(&node->liveness);
+	td_drain_observe_process(core, request);
+	show_progress(core, request);
+	if (!request->durable || !td_drain_family_is_known(core, request) || core->nodes.read_ms < request->since_ms)
+		return;
+	if (core->family == TD_FAMILY_FAKE_DRAIN || core->family == TD_FAMILY_CLASSIC) {
+		td_drain_unsupported(core, request);
+		return;
+	}
+	if (ownership_is_elsewhere(core, request)) {
+		execute(core, request);
+		if (looks_empty(core))
+			verify(core, request);
+		else
+			td_request_enter(core, request, TD_PHASE_DRAINING, moving_reason(core, request));
+	}
+	keep_evidence(core, request);
+}

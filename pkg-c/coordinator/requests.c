@@ -1,0 +1,212 @@
+/* Drain requests: taking them in, the one place that writes their phase, and their order. */
+#include "coordinator/core_internal.h"
+
+#include "base/text.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Index of uid, or of the place where it belongs. */
+static size_t index_of(const struct td_core *core, const char *uid)
+{
+	size_t low = 0, high = core->request_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(core->requests[middle]->uid, uid) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct td_request *td_requests_find(const struct td_core *core, const char *uid)
+{
+	size_t index = index_of(core, uid);
+
+	return index < core->request_count && strcmp(core->requests[index]->uid, uid) == 0 ? core->requests[index] : NULL;
+}
+
+static struct td_request *add(struct td_core *core, const char *uid)
+{
+	size_t index = index_of(core, uid);
+	struct td_request *request = calloc(1, sizeof(*request));
+	struct td_request **grown = realloc(core->requests, (core->request_count + 1) * sizeof(*grown));
+
+	if (grown)
+		core->requests = grown;
+	if (!request || !grown) {
+		free(request);
+		core->out_of_memory = true;
+		return NULL;
+	}
+	memmove(&grown[index + 1], &grown[index], (core->request_count - index) * sizeof(*grown));
+	grown[index] = request;
+	core->request_count++;
+	(void)td_text_copy(request->uid, sizeof(request->uid), uid);
+	request->since_ms = core->now_ms;
+	return request;
+}
+
+/* Takes over what another coordinator made durable. A drain in the middle is done again from its start under a new epoch:
+ * every step of it is idempotent, and nothing but observation says how far it came. */
+static void recover(struct td_core *core, struct td_request *request, const struct td_request_input *input)
+{
+	bool began = input->drained_capture && input->drained_capture[0];
+
+	if (input->epoch > core->epoch_max)
+		core->epoch_max = input->epoch;
+	if (input->phase == TD_PHASE_PENDING || (!began && !td_phase_is_final(input->phase)))
+		return; /* a drain in the middle that does not know of what has not done anything either */
+	request->phase = input->phase;
+	request->epoch = input->epoch;
+	(void)td_text_copy(request->capture, sizeof(request->capture), input->drained_capture);
+	(void)td_text_copy(request->address, sizeof(request->address), input->drained_address);
+	request->initial = request->remaining = input->initial;
+	request->started = true;
+	request->started_ms = input->started_ms;
+	request->recovered = !td_phase_is_final(input->phase);
+}
+
+/* Whom to drain. Once a drain has begun its target is what it is, whatever becomes of the spec. */
+static void take_target(struct td_request *request, const struct td_request_input *input)
+{
+	request->by_pod = input->pod != NULL;
+	if (input->pod)
+		(void)td_text_copy(request->pod, sizeof(request->pod), input->pod);
+	if (input->capture && !request->recovered)
+		(void)td_text_copy(request->capture, sizeof(request->capture), input->capture);
+}
+
+static void take_spec(struct td_request *request, const struct td_request_input *input)
+{
+	(void)td_text_copy(request->name, sizeof(request->name), input->name);
+	if (request->phase == TD_PHASE_PENDING || request->recovered)
+		take_target(request, input);
+	request->pod_exists = input->pod_exists;
+	request->pod_terminating = input->pod_terminating;
+	request->pod_gone = input->pod_gone;
+	request->dry_run = input->dry_run;
+	request->batch = input->batch;
+	request->created_ms = input->created_ms;
+	request->deadline_ms = input->deadline_ms;
+}
+
+void td_requests_input(struct td_core *core, const struct td_request_input *input)
+{
+	struct td_request *request = td_requests_find(core, input->uid);
+
+	if (!request) {
+		request = add(core, input->uid);
+		if (!request)
+			return;
+		recover(core, request, input);
+		if (!td_phase_is_final(request->phase)) {
+			request->durable = false;
+			request->phase_dirty = request->dirty = true;
+		}
+	}
+	if (input->invalid) {
+		(void)td_text_copy(request->name, sizeof(request->name), input->name);
+		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_INVALID_REQUEST, input->invalid);
+		return;
+	}
+	take_spec(request, input);
+	if (request->phase == TD_PHASE_DRAINED && input->phase == TD_PHASE_RELEASED) {
+		td_request_enter(core, request, TD_PHASE_RELEASED, request->reason);
+		request->dirty = request->phase_dirty = false; /* the pod's own sidecar wrote it when it opened the gate */
+	} else if (request->phase == TD_PHASE_DRAINED && input->pod_gone) {
+		td_request_enter(core, request, TD_PHASE_RELEASED, TD_REASON_PROVEN_EMPTY);
+	}
+}
+
+void td_requests_remove(struct td_core *core, const char *uid)
+{
+	size_t index = index_of(core, uid);
+
+	if (index >= core->request_count || strcmp(core->requests[index]->uid, uid) != 0)
+		return;
+	free(core->requests[index]);
+	memmove(&core->requests[index], &core->requests[index + 1],
+		(core->request_count - index - 1) * sizeof(struct td_request *));
+	core->request_count--;
+}
+
+void td_requests_free_all(struct td_core *core)
+{
+	for (size_t i = 0; i < core->request_count; i++)
+		free(core->requests[i]);
+	free(core->requests);
+}
+
+static void set_phase(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason)
+{
+	if (request->phase != phase || request->reason != reason)
+		request->dirty = request->phase_dirty = true;
+	request->phase = phase;
+	request->reason = reason;
+	if (td_phase_is_final(phase) && !request->completed_ms)
+		request->completed_ms = core->now_ms;
+}
+
+void td_request_enter(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason)
+{
+	set_phase(core, request, phase, reason);
+}
+
+void td_request_finish(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason,
+		       const char *message)
+{
+	if (td_phase_is_final(request->phase))
+		return;
+	if (message)
+		(void)td_text_copy(request->message, sizeof(request->message), message);
+	else
+		td_describe_end(core, request, phase, reason, request->message, sizeof(request->message));
+	set_phase(core, request, phase, reason);
+	request->queue_position = 0;
+	request->eta_ms = 0;
+	request->blocked_by[0] = '\0';
+}
+
+/* Requests in the middle of a drain first (the lowest epoch began first), then terminating pods by deadline, then by age. */
+static int compare(const struct td_request *a, const struct td_request *b)
+{
+	bool a_hurries = a->pod_terminating && a->deadline_ms, b_hurries = b->pod_terminating && b->deadline_ms;
+
+	if (a->recovered != b->recovered)
+		return a->recovered ? -1 : 1;
+	if (a->recovered && a->epoch != b->epoch)
+		return a->epoch < b->epoch ? -1 : 1;
+	if (a_hurries != b_hurries)
+		return a_hurries ? -1 : 1;
+	if (a_hurries && a->deadline_ms != b->deadline_ms)
+		return a->deadline_ms < b->deadline_ms ? -1 : 1;
+	if (a->created_ms != b->created_ms)
+		return a->created_ms < b->created_ms ? -1 : 1;
+	return strcmp(a->uid, b->uid);
+}
+
+size_t td_requests_queue(const struct td_core *core, struct td_request **ret, size_t max)
+{
+	size_t total = 0, kept = 0;
+
+	for (size_t i = 0; i < core->request_count; i++) {
+		struct td_request *request = core->requests[i];
+		size_t at;
+
+		if (td_phase_is_final(request->phase) || (request->phase != TD_PHASE_PENDING && !request->recovered))
+			continue;
+		total++;
+		for (at = kept; at > 0 && compare(request, ret[at - 1]) < 0; at--)
+			if (at < max)
+				ret[at] = ret[at - 1];
+		if (at < max) {
+			ret[at] = request;
+			kept += kept < max;
+		}
+	}
+	return total;
+}
