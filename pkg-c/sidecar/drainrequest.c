@@ -1,0 +1,159 @@
+/* Reading a DrainRequest. Input comes from people: the schema refuses most nonsense, but the API server may be old or the CRD
+ * another version, so every field is checked here again, and a bad one becomes a message on the object. */
+#include "sidecar/drainrequest.h"
+
+#include "base/json.h"
+#include "base/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const struct td_kube_resource td_drainrequests = {TD_DRAIN_GROUP, TD_DRAIN_VERSION, "drainrequests"};
+
+const char *const td_drain_spec_fields[] = {
+	"podName", "captureID", "reason", "batchSize", "timeoutSeconds", "onTimeout", "dryRun", NULL,
+};
+
+#define BATCH_MAX 1000
+#define TIMEOUT_MAX_S 604800
+
+static void complain(struct td_drain_object *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Only the first complaint is kept: one clear sentence is worth more than five. */
+static void complain(struct td_drain_object *object, const char *format, ...)
+{
+	va_list args;
+
+	if (object->invalid[0])
+		return;
+	va_start(args, format);
+	(void)vsnprintf(object->invalid, sizeof(object->invalid), format, args);
+	va_end(args);
+}
+
+static const char *text_or_empty(const json_t *root, const char *path)
+{
+	const char *text = td_json_text(root, path);
+
+	return text ? text : "";
+}
+
+/* A string member of spec: NULL when absent; a complaint when it is there and wrong. */
+static const char *spec_text(struct td_drain_object *object, const json_t *spec, const char *field, size_t max)
+{
+	const json_t *value = td_json_at(spec, field);
+
+	if (!value)
+		return NULL;
+	if (!json_is_string(value))
+		complain(object, "spec.%s: a text is expected", field);
+	else if (json_string_length(value) == 0)
+		complain(object, "spec.%s: must not be empty", field);
+	else if (json_string_length(value) >= max)
+		complain(object, "spec.%s: \"%.64s...\" is longer than %zu characters", field, json_string_value(value), max - 1);
+	else
+		return json_string_value(value);
+	return NULL;
+}
+
+static int64_t spec_number(struct td_drain_object *object, const json_t *spec, const char *field, int64_t max)
+{
+	const json_t *value = td_json_at(spec, field);
+	int64_t number = 0;
+
+	if (!value)
+		return 0;
+	if (!td_json_int(spec, field, &number)) {
+		complain(object, "spec.%s: a whole number is expected", field);
+		return 0;
+	}
+	if (number < 1 || number > max) {
+		complain(object, "spec.%s: %lld is not from 1 to %lld", field, (long long)number, (long long)max);
+		return 0;
+	}
+	return number;
+}
+
+static void read_spec(struct td_drain_object *object, const json_t *spec)
+{
+	const json_t *dry_run = td_json_at(spec, "dryRun");
+	const char *on_timeout = spec_text(object, spec, "onTimeout", 64);
+
+	object->pod = spec_text(object, spec, "podName", TD_NAME_MAX);
+	object->capture = spec_text(object, spec, "captureID", TD_ID_MAX);
+	object->batch_size = spec_number(object, spec, "batchSize", BATCH_MAX);
+	object->timeout_seconds = spec_number(object, spec, "timeoutSeconds", TIMEOUT_MAX_S);
+	if (dry_run && !json_is_boolean(dry_run))
+		complain(object, "spec.dryRun: true or false is expected");
+	object->dry_run = json_is_true(dry_run);
+	object->hold = on_timeout && strcmp(on_timeout, "Hold") == 0;
+	if (on_timeout && !object->hold && strcmp(on_timeout, "Release") != 0)
+		complain(object, "spec.onTimeout: \"%s\" is neither Release nor Hold", on_timeout);
+	if (object->pod && object->capture)
+		complain(object, "spec.podName and spec.captureID are both given (\"%s\", \"%s\"): give exactly one", object->pod,
+			 object->capture);
+	if (!object->pod && !object->capture)
+		complain(object, "spec.podName or spec.captureID is missing: give exactly one");
+}
+
+static bool read_count(const json_t *status, const char *path, uint32_t *ret)
+{
+	int64_t number;
+
+	if (!td_json_at(status, path))
+		return true;
+	if (!td_json_int(status, path, &number) || number < 0 || number > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)number;
+	return true;
+}
+
+/* A status that cannot be understood is not read as "nothing has begun": it is an error. */
+static bool read_status(struct td_drain_object *object, const json_t *status, struct td_error *err)
+{
+	const char *phase = td_json_text(status, "phase"), *started = td_json_text(status, "startTime");
+	int64_t epoch = 0;
+
+	if (td_json_at(status, "phase") && !td_phase_from_name(phase, &object->phase)) {
+		td_error_set(err, TD_ERR_INVALID, "status.phase: \"%s\" is no phase", phase ? phase : "(not a text)");
+		return false;
+	}
+	if (started && !td_time_parse(started, &object->started_wall_ms)) {
+		td_error_set(err, TD_ERR_INVALID, "status.startTime: \"%s\" is no time", started);
+		return false;
+	}
+	if ((td_json_at(status, "epoch") && (!td_json_int(status, "epoch", &epoch) || epoch < 0)) ||
+	    !read_count(status, "initial.maintainers", &object->initial.maintainers) ||
+	    !read_count(status, "initial.dispatchers", &object->initial.dispatchers)) {
+		td_error_set(err, TD_ERR_INVALID, "status.epoch or status.initial is no number");
+		return false;
+	}
+	object->epoch = (uint64_t)epoch;
+	object->reason = text_or_empty(status, "reason");
+	object->message = text_or_empty(status, "message");
+	object->status_capture = text_or_empty(status, "captureID");
+	object->status_address = text_or_empty(status, "captureAddress");
+	object->status_pod_uid = text_or_empty(status, "podUID");
+	return true;
+}
+
+bool td_drain_read(struct td_drain_object *ret, json_t *object, struct td_error *err)
+{
+	const char *created = td_json_text(object, "metadata.creationTimestamp");
+
+	*ret = (struct td_drain_object){.phase = TD_PHASE_PENDING};
+	ret->name = td_json_text(object, "metadata.name");
+	ret->uid = td_json_text(object, "metadata.uid");
+	ret->resource_version = text_or_empty(object, "metadata.resourceVersion");
+	(void)td_json_int(object, "metadata.generation", &ret->generation);
+	if (!ret->name || !ret->uid || !created || !td_time_parse(created, &ret->created_wall_ms)) {
+		td_error_set(err, TD_ERR_INVALID, "no metadata.name, uid or creationTimestamp");
+		return false;
+	}
+	if (strlen(ret->uid) >= TD_ID_MAX) {
+		td_error_set(err, TD_ERR_INVALID, "metadata.uid is longer than %d characters", TD_ID_MAX - 1);
+		return false;
+	}
+	read_spec(ret, td_json_at(object, "spec"));
+	return read_status(ret, td_json_at(object, "status"), err);
+}

@@ -1,0 +1,66 @@
+/* The DrainRequest object (drain.ticdc.dev/v1alpha1): its spec and status as C values, and its status as JSON. The field names
+ * stand in this file's .c alone; a test holds them against manifests/crd.yaml. */
+#ifndef TD_SIDECAR_DRAINREQUEST_H
+#define TD_SIDECAR_DRAINREQUEST_H
+
+#include "coordinator/core.h"
+#include "kube/client.h"
+
+#include <jansson.h>
+
+#define TD_DRAIN_GROUP "drain.ticdc.dev"
+#define TD_DRAIN_VERSION "v1alpha1"
+
+extern const struct td_kube_resource td_drainrequests;
+
+/* Property names, ended by NULL: what spec may hold, what status holds. */
+extern const char *const td_drain_spec_fields[];
+extern const char *const td_drain_status_fields[];
+
+/* Strings are borrowed from the object. */
+struct td_drain_object {
+	const char *name, *uid, *resource_version;
+	int64_t created_wall_ms;
+	int64_t generation;
+
+	/* spec */
+	const char *pod, *capture; /* NULL when absent */
+	int64_t batch_size;        /* 0 when absent */
+	int64_t timeout_seconds;   /* 0 when absent */
+	bool hold;                 /* onTimeout: Hold */
+	bool dry_run;
+	char invalid[TD_TEXT_MAX]; /* what is wrong with the spec, naming field and value; "" when it is fine */
+
+	/* status */
+	enum td_phase phase; /* Pending when absent */
+	const char *reason;  /* "" when absent */
+	const char *message; /* "" when absent */
+	const char *status_capture, *status_address, *status_pod_uid; /* "" when absent */
+	uint64_t epoch;
+	struct td_counts initial;
+	int64_t started_wall_ms; /* 0 when absent */
+};
+
+/* False when the object is no DrainRequest at all (no name or uid, a status that makes no sense): *err says so. */
+bool td_drain_read(struct td_drain_object *ret, json_t *object, struct td_error *err);
+
+/* What the shell knows beyond the core's view. */
+struct td_drain_context {
+	const char *worker;        /* identity of the sidecar that coordinates */
+	const char *pod_uid;       /* of the pod being drained; "" when unknown */
+	int64_t generation;        /* that was acted upon */
+	int64_t now_ms, now_wall_ms; /* to turn the view's clock into dates */
+	json_t *conditions;        /* as they stand in the object, so that transition times are kept; may be NULL */
+};
+
+/* A new merge patch {"status": {...}} for the view; the caller adds metadata.resourceVersion. NULL: out of memory. */
+json_t *td_drain_status_patch(const struct td_request_view *view, const struct td_drain_context *context);
+
+/* A new DrainRequest for a terminating pod, owned by it. NULL: out of memory. */
+json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *pod, const char *pod_uid, bool hold);
+
+/* A new merge patch that says that the gate was opened: phase and the proof. process may be NULL. NULL: out of memory. */
+json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,
+				const struct td_process_view *process);
+
+#endif
