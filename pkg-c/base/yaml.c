@@ -3,10 +3,10 @@
 #include "base/yaml.h"
 
 #include "base/buf.h"
+#include "base/yaml_scalar.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,96 +57,6 @@ static bool next(struct reader *reader)
 		       parser->problem ? parser->problem : "not YAML");
 }
 
-/* ---- scalars ---- */
-
-static bool is_one_of(const char *text, const char *const *words)
-{
-	for (; *words; words++) {
-		if (strcmp(text, *words) == 0)
-			return true;
-	}
-	return false;
-}
-
-static size_t count_digits(const char *text)
-{
-	return strspn(text, "0123456789");
-}
-
-/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )? */
-static bool looks_like_float(const char *text)
-{
-	size_t whole, fraction = 0;
-
-	text += *text == '-' || *text == '+';
-	whole = count_digits(text);
-	text += whole;
-	if (*text == '.') {
-		fraction = count_digits(text + 1);
-		text += 1 + fraction;
-	}
-	if (whole + fraction == 0)
-		return false;
-	if (*text == 'e' || *text == 'E') {
-		text++;
-		text += *text == '-' || *text == '+';
-		if (count_digits(text) == 0)
-			return false;
-		text += count_digits(text);
-	}
-	return *text == '\0';
-}
-
-/* The base in which text is a whole number: 10, 8 (0o17) or 16 (0x1f); 0 when it is none. *ret_digits: for strtoll. */
-static int integer_base(const char *text, const char **ret_digits)
-{
-	static const char *const digits[] = {"0123456789", "01234567", "0123456789abcdefABCDEF"};
-	int kind = strncmp(text, "0o", 2) == 0 ? 1 : strncmp(text, "0x", 2) == 0 ? 2 : 0;
-	const char *start = text + (kind ? 2 : *text == '-' || *text == '+');
-
-	if (*start == '\0' || start[strspn(start, digits[kind])] != '\0')
-		return 0;
-	*ret_digits = kind ? start : text;
-	return kind == 0 ? 10 : kind == 1 ? 8 : 16;
-}
-
-static json_t *read_number(struct reader *reader, const char *text)
-{
-	const char *digits;
-	int base = integer_base(text, &digits);
-	long long whole;
-	double real;
-
-	errno = 0;
-	if (base) {
-		whole = strtoll(digits, NULL, base);
-		return errno ? fail(reader, "a number beyond 64 bits") : json_integer(whole);
-	}
-	real = strtod(text, NULL);
-	return isfinite(real) ? json_real(real) : fail(reader, "a number beyond the range of a float");
-}
-
-static json_t *read_plain(struct reader *reader, const char *text)
-{
-	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-	static const char *const trues[] = {"true", "True", "TRUE", NULL};
-	static const char *const falses[] = {"false", "False", "FALSE", NULL};
-	static const char *const infinities[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
-	const char *digits;
-
-	if (is_one_of(text, nulls))
-		return json_null();
-	if (is_one_of(text, trues))
-		return json_true();
-	if (is_one_of(text, falses))
-		return json_false();
-	if (is_one_of(text + (*text == '-' || *text == '+'), infinities))
-		return fail(reader, "not a finite number");
-	if (integer_base(text, &digits) || looks_like_float(text))
-		return read_number(reader, text);
-	return json_string(text);
-}
-
 /* The text of the current event, a scalar. NULL when it holds a NUL: every reader would see it cut. */
 static const char *scalar_text(struct reader *reader)
 {
@@ -159,13 +69,15 @@ static const char *scalar_text(struct reader *reader)
 
 static json_t *read_scalar(struct reader *reader)
 {
-	const char *text = scalar_text(reader);
+	const char *text = scalar_text(reader), *problem = NULL;
 	json_t *value;
 
 	if (!text)
 		return NULL;
-	value = reader->event.data.scalar.plain_implicit ? read_plain(reader, text) : json_string(text);
-	return value || reader->err.code != TD_OK ? value : fail_memory(reader);
+	value = reader->event.data.scalar.plain_implicit ? td_yaml_plain(text, &problem) : json_string(text);
+	if (problem)
+		return fail(reader, problem);
+	return value ? value : fail_memory(reader);
 }
 
 /* ---- collections ---- */
@@ -286,7 +198,8 @@ static json_t *read_document(struct reader *reader)
 {
 	json_t *root;
 
-	if (!next_is(reader, YAML_STREAM_START_EVENT, "not YAML") || !next_is(reader, YAML_DOCUMENT_START_EVENT, "no document"))
+	if (!next_is(reader, YAML_STREAM_START_EVENT, "not YAML") ||
+	    !next_is(reader, YAML_DOCUMENT_START_EVENT, "no document"))
 		return NULL;
 	root = next(reader) ? read_node(reader, 1) : NULL;
 	if (root && next_is(reader, YAML_DOCUMENT_END_EVENT, "not YAML") &&

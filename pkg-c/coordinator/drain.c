@@ -148,21 +148,22 @@ static bool looks_empty(const struct td_core *core)
 	       (core->family != TD_FAMILY_MANAGED || (w->known && w->target_maintainers == 0 && w->target_dispatchers == 0));
 }
 
+static void finish_proven(struct td_core *core, struct td_request *request)
+{
+	struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+
+	if (node)
+		(void)td_liveness_complete_drain(&node->liveness);
+	request->remaining = (struct td_counts){0};
+	td_request_finish(core, request, TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY, NULL);
+}
+
 /* The cluster witness is dear (requests for every changefeed): read once when the others first say zero, again when a read
  * dissented, and last of all right before the end. */
 static void verify(struct td_core *core, struct td_request *request)
 {
 	const struct td_verdict *verdict = &core->verdict;
 
-	if (td_verdict_is_proven(verdict)) {
-		struct td_node *node = td_nodes_find(&core->nodes, request->capture);
-
-		if (node)
-			(void)td_liveness_complete_drain(&node->liveness);
-		request->remaining = (struct td_counts){0};
-		td_request_finish(core, request, TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY, NULL);
-		return;
-	}
 	if (td_verdict_wants_cluster(verdict))
 		td_drain_observe_workload(core, request, core->options.confirm_poll_ms);
 	else if (verdict->witnesses[TD_WITNESS_CLUSTER].reads == 0)
@@ -244,6 +245,15 @@ void td_drain_take_over(struct td_core *core, struct td_request *request)
 	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS);
 }
 
+static void work(struct td_core *core, struct td_request *request)
+{
+	execute(core, request);
+	if (looks_empty(core))
+		verify(core, request);
+	else
+		td_request_enter(core, request, TD_PHASE_DRAINING, moving_reason(core, request));
+}
+
 void td_drain_advance(struct td_core *core, struct td_request *request)
 {
 	struct td_node *node = td_nodes_find(&core->nodes, request->capture);
@@ -261,11 +271,10 @@ void td_drain_advance(struct td_core *core, struct td_request *request)
 		return;
 	}
 	if (ownership_is_elsewhere(core, request)) {
-		execute(core, request);
-		if (looks_empty(core))
-			verify(core, request);
+		if (looks_empty(core) && td_verdict_is_proven(&core->verdict))
+			finish_proven(core, request);
 		else
-			td_request_enter(core, request, TD_PHASE_DRAINING, moving_reason(core, request));
+			work(core, request);
 	}
 	keep_evidence(core, request);
 }

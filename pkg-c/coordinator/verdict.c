@@ -12,9 +12,11 @@ static void end_run(struct td_verdict *verdict, enum td_witness witness)
 	verdict->witnesses[witness].settled = false;
 }
 
-static void void_all(struct td_verdict *verdict, int64_t now_ms)
+/* Zeros asked for before at_ms count no more. */
+static void void_all(struct td_verdict *verdict, int64_t at_ms)
 {
-	verdict->voided_ms = now_ms;
+	if (at_ms > verdict->voided_ms)
+		verdict->voided_ms = at_ms;
 	verdict->settled_ms = INT64_MAX;
 	for (int i = 0; i < TD_WITNESS_COUNT; i++)
 		end_run(verdict, (enum td_witness)i);

@@ -1,0 +1,78 @@
+"""The fault knobs: which faults are set, and which of them applies now. What a fault does is written where it acts.
+
+A fault is a dict with a name, its own arguments, and optionally `count` (how often it acts before it is spent) and `capture` (an address or
+id; absent means every capture). Names and arguments that are not in KNOBS are refused, so that a typing error cannot pass for a test.
+"""
+
+KNOBS = {
+    "http": {"method", "path_prefix", "action", "status", "body", "delay_ms", "after_n"},
+    "early_zero": set(), "legacy_peer": set(), "capability_unknown": set(), "missing_field": set(),
+    "coordinator_failover": set(), "id_change": set(), "fence": set(),  # act at once, then are gone
+    "broker_linger": {"ms"}, "negative_broker_gauge": {"value"}, "old_metric_names": set(),
+    "metrics_fail": {"status"}, "metrics_absent_series": {"names"},
+    "belief_empty": set(), "captures_empty": set(), "duplicate_address": set(),
+    "stale_maintainer_addr": {"changefeed", "address"}, "maintainer_not_found": {"ms", "changefeed"},
+    "auth_401": {"user", "password"},
+    "freeze": set(), "dest_dies_mid_move": {"work", "phase"}, "flow_back": {"ms"},
+    "basic_placement": set(),  # on unless enabled is false
+}
+HTTP_ACTIONS = ("status", "hang", "garbage", "truncate", "empty", "reset", "slow")
+_COMMON = {"name", "enabled", "count", "capture"}
+
+
+class Faults:
+    def __init__(self, now):
+        self._now = now
+        self._faults = []
+
+    def add(self, fault):
+        unknown = set(fault) - _COMMON - KNOBS[fault["name"]]
+        if unknown:
+            raise ValueError(f"{fault['name']} takes no argument {', '.join(sorted(unknown))}")
+        if fault["name"] == "http" and fault.get("action") not in HTTP_ACTIONS:
+            raise ValueError(f"http needs an action out of {', '.join(HTTP_ACTIONS)}")
+        self._faults.append({**fault, "since_ms": self._now(), "acted": 0})
+
+    def remove(self, name):
+        self._faults = [f for f in self._faults if f["name"] != name]
+
+    def clear(self):
+        self._faults = []
+
+    def list(self):
+        return list(self._faults)
+
+    def active(self, fault):
+        return fault in self._faults
+
+    def find(self, name, capture=None):
+        """The first fault of that name that applies to this capture. Acting on it more than `count` times is take()'s matter."""
+        return next((f for f in self._faults if f["name"] == name and self._applies(f, capture)), None)
+
+    def take(self, name, capture=None):
+        """find(), and count it as having acted."""
+        fault = self.find(name, capture)
+        if fault:
+            self._spend(fault)
+        return fault
+
+    def take_http(self, capture, method, path):
+        for fault in self._faults:
+            if (fault["name"] == "http" and self._applies(fault, capture) and fault.get("method", method) == method
+                    and path.startswith(fault.get("path_prefix", "/"))):
+                if fault.get("after_n", 0) > 0:
+                    fault["after_n"] -= 1
+                    continue
+                self._spend(fault)
+                return fault
+        return None
+
+    def _spend(self, fault):
+        fault["acted"] += 1
+
+    def _applies(self, fault, capture):
+        if "count" in fault and fault["acted"] >= fault["count"]:
+            return False
+        if "ms" in fault and fault["name"] == "maintainer_not_found" and self._now() - fault["since_ms"] > fault["ms"]:
+            return False
+        return "capture" not in fault or (capture is not None and fault["capture"] in (capture.address, capture.id))
