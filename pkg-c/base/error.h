@@ -8,25 +8,25 @@
 
 enum td_error_code {
 	TD_OK = 0,
-	TD_ERR_NOMEM,     /* an allocation failed */
-	TD_ERR_INVALID,   /* bad input: a flag, a file, an object of a user */
-	TD_ERR_SYSTEM,    /* a system call failed; see sys_errno */
-	TD_ERR_CONNECT,   /* the request never reached the other side */
-	TD_ERR_TIMEOUT,   /* a deadline passed: the request may or may not have taken effect */
+	TD_ERR_NOMEM,	  /* an allocation failed */
+	TD_ERR_INVALID,	  /* bad input: a flag, a file, an object of a user */
+	TD_ERR_SYSTEM,	  /* a system call failed; see sys_errno */
+	TD_ERR_CONNECT,	  /* the request never reached the other side */
+	TD_ERR_TIMEOUT,	  /* a deadline passed: the request may or may not have taken effect */
 	TD_ERR_TRANSPORT, /* the connection broke half way: the request may or may not have taken effect */
 	TD_ERR_TOO_LARGE, /* a limit of ours was reached */
 	TD_ERR_PROTOCOL,  /* the answer makes no sense: bad JSON, wrong type, missing field */
-	TD_ERR_HTTP,      /* an answer with a status that is not success; see http_status */
+	TD_ERR_HTTP,	  /* an answer with a status that is not success; see http_status */
 	TD_ERR_CANCELLED, /* given up by ourselves */
 	TD_ERR_COUNT
 };
 
 struct td_error {
 	enum td_error_code code;
-	int http_status;        /* 0 when there was no HTTP answer */
-	int sys_errno;          /* 0 when no system call failed */
+	int http_status;	/* 0 when there was no HTTP answer */
+	int sys_errno;		/* 0 when no system call failed */
 	int64_t retry_after_ms; /* -1 when the other side did not ask for a pause */
-	char text[320];         /* for people; always terminated */
+	char text[320];		/* for people; always terminated */
 };
 
 /* The name of a code in logs and metrics, for example "timeout". */

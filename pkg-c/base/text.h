@@ -8,7 +8,8 @@
 
 #define TD_TIME_TEXT_MAX 32
 
-/* Copies text into into[size]. False when it did not fit: then into holds the cut text, always terminated. NULL copies "". */
+/* Copies text into into[size]. False when it did not fit: then into holds the cut text, always terminated. NULL copies "".
+ */
 bool td_text_copy(char *into, size_t size, const char *text);
 
 bool td_text_equal(const char *a, const char *b); /* NULL equals only NULL */

@@ -1,6 +1,6 @@
 /* REST calls to the API server: get, list, create, patch, delete. Bodies are JSON trees, so that nothing unknown is lost.
  * An answer that is not success becomes an error whose text holds the server's own message:
- * "patch drainrequests/status ns/name: 409 Conflict: the object has been modified". http_status and retry_after_ms are set. */
+ * "patch drainrequests/status ns/name: 409 Conflict: the object has been modified", with http_status and retry_after_ms. */
 #ifndef TD_KUBE_CLIENT_H
 #define TD_KUBE_CLIENT_H
 
@@ -19,21 +19,29 @@ struct td_kube_resource {
 struct td_kube_client;
 struct td_kube_call;
 
-/* On success err->code is TD_OK and object is the parsed answer (borrowed; json_incref to keep). Otherwise object is NULL. */
+/* On success err->code is TD_OK and object is the parsed answer (borrowed; json_incref to keep). Otherwise object is NULL.
+ * May start and cancel other calls and free the client. */
 typedef void (*td_kube_done_fn)(json_t *object, const struct td_error *err, void *userdata);
 
 /* config is borrowed and must outlive the client; so must http. user_agent is copied. */
 struct td_kube_client *td_kube_client_new(struct td_loop *loop, struct td_http_client *http,
 					  const struct td_kube_config *config, const char *user_agent);
-struct td_kube_client *td_kube_client_free(struct td_kube_client *client); /* cancels calls without callbacks; returns NULL */
+struct td_kube_client *td_kube_client_free(struct td_kube_client *client); /* cancels without callbacks; returns NULL */
 
-enum td_kube_verb { TD_KUBE_GET, TD_KUBE_LIST, TD_KUBE_CREATE, TD_KUBE_PATCH /* JSON merge patch */, TD_KUBE_PUT, TD_KUBE_DELETE };
+enum td_kube_verb {
+	TD_KUBE_GET,
+	TD_KUBE_LIST,
+	TD_KUBE_CREATE,
+	TD_KUBE_PATCH, /* JSON merge patch */
+	TD_KUBE_PUT,
+	TD_KUBE_DELETE
+};
 
 struct td_kube_request {
 	enum td_kube_verb verb;
 	const struct td_kube_resource *resource;
 	const char *namespace_;   /* NULL for cluster-scoped */
-	const char *name;         /* NULL for list and create */
+	const char *name;         /* NULL for list and create, and only for them */
 	const char *subresource;  /* "status" or NULL */
 	const char *query;        /* already encoded, without "?", or NULL */
 	json_t *body;             /* borrowed; may be NULL */

@@ -1,21 +1,16 @@
 /* The informer joins the reflector (when to list and watch), the framer (where events end) and the store (what differs) to
- * the API server and the clock.
+ * the API server and the clock. What comes is applied in informer_apply.c; this file makes the calls and has the life cycle.
  *
- * One call at a time: a page of a list or a watch. After each answer pump() asks the reflector what is next. Differences are
- * told when the store already is in its new state, deletions of a relist included.
+ * One call at a time: a page of a list or a watch. After each answer pump() asks the reflector what is next.
  *
  * A watch that must end (an ERROR event, bad JSON, no memory) sets stream_error and stops the stream; the call's done then
  * reports that error instead of the cancellation. The last version is only advanced by events that were applied, so nothing
  * is skipped when the stream is taken up again.
  *
  * A handler may free the informer: what runs is guarded by enter() and leave(), and memory goes with leave(). */
-#include "kube/informer.h"
+#include "kube/informer_internal.h"
 
-#include "base/json.h"
-#include "kube/answer.h"
 #include "kube/client_internal.h"
-#include "kube/reflector.h"
-#include "kube/watch_framer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,28 +18,6 @@
 #define WATCH_GRACE_MS 30000 /* after timeoutSeconds the server ends the watch itself; we only if it does not */
 #define WATCH_IDLE_MS 180000 /* bookmarks come every minute: silence of three is a dead connection */
 #define QUERY_MAX 12288
-
-struct td_informer {
-	struct td_loop *loop;
-	struct td_kube_client *client;
-	const struct td_kube_resource *resource;
-	char *namespace_;
-	char *selector; /* encoded; NULL: all */
-	json_t *(*project)(json_t *object);
-	struct td_informer_handlers handlers;
-	void *userdata;
-
-	struct td_reflector reflector;
-	struct td_watch_framer framer;
-	struct td_store store;
-	struct td_store fresh; /* the pages of a list so far */
-	struct td_kube_call *call;
-	struct td_timer *timer;
-	struct td_error stream_error; /* why we stopped the watch */
-	bool synced;
-	bool running; /* a callback of ours is on the stack */
-	bool freed;   /* the rest goes when it returns */
-};
 
 static void pump(struct td_informer *informer);
 
@@ -93,74 +66,7 @@ static void tell_failed(struct td_informer *informer, const struct td_error *err
 		informer->handlers.failed(err, informer->userdata);
 }
 
-static void tell_differences(struct td_informer *informer, struct td_store_differences *differences)
-{
-	for (size_t i = 0; i < differences->count && !informer->freed; i++) {
-		const struct td_store_difference *item = &differences->items[i];
-
-		informer->handlers.changed(item->change, item->name, item->object, informer->userdata);
-	}
-	td_store_differences_done(differences);
-}
-
-static void tell_synced(struct td_informer *informer)
-{
-	if (informer->freed || informer->synced)
-		return;
-	informer->synced = true;
-	informer->handlers.synced(informer->userdata);
-}
-
-/* What is to be stored of object: a new reference. NULL: out of memory. */
-static json_t *project(const struct td_informer *informer, json_t *object)
-{
-	return informer->project ? informer->project(object) : json_incref(object);
-}
-
 /* --- list --- */
-
-static enum td_error_code collect(struct td_informer *informer, const json_t *page, struct td_error *err)
-{
-	const json_t *items = json_object_get(page, "items");
-
-	if (items && !json_is_null(items) && !json_is_array(items))
-		return td_error_set(err, TD_ERR_PROTOCOL, "items is no array");
-	for (size_t i = 0; i < json_array_size(items); i++) {
-		json_t *kept = project(informer, json_array_get(items, i));
-		enum td_error_code code = kept ? td_store_collect(&informer->fresh, kept) : TD_ERR_NOMEM;
-
-		json_decref(kept);
-		if (code != TD_OK)
-			return td_error_set(err, code, "item %zu: %s", i,
-					    code == TD_ERR_NOMEM ? "out of memory" : "no name");
-	}
-	return TD_OK;
-}
-
-static enum td_error_code take_page(struct td_informer *informer, const json_t *page, struct td_error *err)
-{
-	const char *version = td_json_text(page, "metadata.resourceVersion");
-	const char *more = td_json_text(page, "metadata.continue");
-	struct td_store_differences differences = {0};
-	enum td_error_code code = collect(informer, page, err);
-	bool complete;
-
-	/* The store first: the reflector must not believe in a list that could not be kept. */
-	if (code == TD_OK && !(more && *more)) {
-		code = td_store_replace(&informer->store, &informer->fresh, &differences);
-		if (code != TD_OK)
-			return td_error_set(err, code, "out of memory");
-	}
-	if (code != TD_OK)
-		return code;
-	code = td_reflector_listed(&informer->reflector, version, more, td_loop_now_ms(informer->loop), &complete);
-	tell_differences(informer, &differences);
-	if (code != TD_OK)
-		return td_error_set(err, code, "no usable metadata.resourceVersion or no memory");
-	if (complete)
-		tell_synced(informer);
-	return TD_OK;
-}
 
 static void on_listed(json_t *object, const struct td_error *err, void *userdata)
 {
@@ -169,7 +75,7 @@ static void on_listed(json_t *object, const struct td_error *err, void *userdata
 
 	informer->call = NULL;
 	enter(informer);
-	if (why.code == TD_OK && take_page(informer, object, &why) != TD_OK)
+	if (why.code == TD_OK && td_informer_take_page(informer, object, &why) != TD_OK)
 		td_error_wrap(&why, "list %s in %s", informer->resource->plural, informer->namespace_);
 	if (why.code != TD_OK) {
 		if (informer->reflector.state == TD_REFLECTOR_LISTING)
@@ -224,75 +130,16 @@ static struct td_kube_call *start_list(struct td_informer *informer, const struc
 
 /* --- watch --- */
 
-static bool stop_stream(struct td_informer *informer, enum td_error_code code, const char *why)
-{
-	if (why)
-		(void)td_error_set(&informer->stream_error, code, "%s", why);
-	td_error_wrap(&informer->stream_error, "watch %s in %s", informer->resource->plural, informer->namespace_);
-	return false;
-}
-
-/* ADDED, MODIFIED, DELETED. */
-static bool apply(struct td_informer *informer, const char *type, json_t *object)
-{
-	struct td_store_differences differences = {0};
-	json_t *kept = project(informer, object);
-	enum td_error_code code = TD_ERR_NOMEM;
-
-	if (kept && !strcmp(type, "DELETED"))
-		code = td_store_remove(&informer->store, kept, &differences);
-	else if (kept)
-		code = td_store_put(&informer->store, kept, &differences);
-	json_decref(kept);
-	if (code != TD_OK)
-		return stop_stream(informer, code, code == TD_ERR_NOMEM ? "out of memory" : "an object without a name");
-	code = td_reflector_event(&informer->reflector, td_json_text(object, "metadata.resourceVersion"),
-				  td_loop_now_ms(informer->loop));
-	tell_differences(informer, &differences);
-	return code == TD_OK || informer->freed || stop_stream(informer, code, "an object without a resourceVersion");
-}
-
-static bool take_event(struct td_informer *informer, const json_t *event)
-{
-	const char *type = td_json_text(event, "type");
-	json_t *object = json_object_get(event, "object");
-
-	if (!type || !json_is_object(object))
-		return stop_stream(informer, TD_ERR_PROTOCOL, "an event without type or object");
-	if (!strcmp(type, "ADDED") || !strcmp(type, "MODIFIED") || !strcmp(type, "DELETED"))
-		return apply(informer, type, object);
-	if (!strcmp(type, "BOOKMARK")) {
-		if (td_reflector_event(&informer->reflector, td_json_text(object, "metadata.resourceVersion"),
-				       td_loop_now_ms(informer->loop)) == TD_OK)
-			return true;
-		return stop_stream(informer, TD_ERR_PROTOCOL, "a bookmark without a resourceVersion");
-	}
-	if (!strcmp(type, "ERROR")) {
-		(void)td_kube_error_from_event(&informer->stream_error, object);
-		return stop_stream(informer, TD_ERR_HTTP, NULL);
-	}
-	return stop_stream(informer, TD_ERR_PROTOCOL, "an event of unknown type");
-}
-
-static bool on_line(const char *line, size_t len, void *userdata)
-{
-	struct td_informer *informer = userdata;
-	json_t *event = td_kube_parse(line, len, &informer->stream_error);
-	bool ok = event ? take_event(informer, event) : stop_stream(informer, TD_ERR_PROTOCOL, NULL);
-
-	json_decref(event);
-	return ok && !informer->freed;
-}
-
 static bool on_data(const char *bytes, size_t len, void *userdata)
 {
 	struct td_informer *informer = userdata;
 	enum td_error_code code;
 
 	enter(informer);
-	code = td_watch_framer_feed(&informer->framer, bytes, len, on_line, informer);
+	code = td_watch_framer_feed(&informer->framer, bytes, len, td_informer_take_line, informer);
 	if (code != TD_OK && !informer->freed && informer->stream_error.code == TD_OK)
-		(void)stop_stream(informer, code, code == TD_ERR_TOO_LARGE ? "an event larger than 4 MiB" : "out of memory");
+		(void)td_informer_stop_stream(informer, code,
+					      code == TD_ERR_TOO_LARGE ? "an event over 4 MiB" : "out of memory");
 	return leave(informer) && code == TD_OK;
 }
 

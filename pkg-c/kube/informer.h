@@ -16,15 +16,15 @@ struct td_informer_options {
 	const char *namespace_;
 	const char *label_selector; /* NULL or "": all */
 
-	/* Called on each object before it is stored: returns a new, smaller tree with what is needed (a new reference), or NULL
-	 * when out of memory. NULL keeps the whole object. metadata.{name,uid,resourceVersion} must survive. */
+	/* Called on each object before it is stored: returns a new, smaller tree with what is needed (a new reference), or
+	 * NULL when out of memory. NULL keeps the whole object. metadata.{name,uid,resourceVersion} must survive. */
 	json_t *(*project)(json_t *object);
 };
 
 /* enum td_informer_change { TD_INFORMER_ADDED, TD_INFORMER_MODIFIED, TD_INFORMER_DELETED }: see kube/store.h. An object that
- * was deleted and made again under its name (another uid) is told as DELETED, then ADDED. The handlers may free the informer. */
+ * was deleted and made again under its name (another uid) is told as DELETED, then ADDED. Handlers may free the informer. */
 struct td_informer_handlers {
-	/* object: the stored (projected) tree, for DELETED the last known one. Borrowed. A relist produces the differences. */
+	/* object: the stored (projected) tree, for DELETED the last known one. Borrowed. A relist tells the differences. */
 	void (*changed)(enum td_informer_change change, const char *name, json_t *object, void *userdata);
 	void (*synced)(void *userdata);                            /* the first list is complete; once */
 	void (*failed)(const struct td_error *err, void *userdata); /* each failed list or watch, for the log; may be NULL */
@@ -32,7 +32,7 @@ struct td_informer_handlers {
 
 struct td_informer *td_informer_new(struct td_loop *loop, struct td_kube_client *client,
 				    const struct td_informer_options *options, const struct td_informer_handlers *handlers,
-				    void *userdata); /* starts at once; NULL: out of memory. options are copied (strings too) */
+				    void *userdata); /* starts by itself. NULL: out of memory. options are copied */
 struct td_informer *td_informer_free(struct td_informer *informer); /* returns NULL */
 
 bool td_informer_is_synced(const struct td_informer *informer);

@@ -1,17 +1,14 @@
 /* The elector with an API server and a clock. pump() performs what the elector says until it says WAIT, after every answer
  * and whenever its time has come.
  *
- * The Lease is kept as the tree last read or written and written back with only our fields of spec changed, so labels, owner
- * references and fields of later Kubernetes versions stay. Its resourceVersion travels with it; a Lease without one is not
- * accepted, because writing it back would overwrite blindly.
+ * The Lease is kept as the tree last read or written, with its resourceVersion, and written back changed (kube/lease.h).
  *
  * A request may take half the renew deadline, so that one that hangs leaves time for a second (client-go does the same).
  * Handlers may free the leader: running and freed keep the memory until the callback returns. */
 #include "kube/leader.h"
 
-#include "base/json.h"
 #include "base/text.h"
-#include "kube/elector.h"
+#include "kube/lease.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,70 +71,6 @@ struct td_leader *td_leader_free(struct td_leader *leader)
 	return leader->running ? NULL : destroy(leader);
 }
 
-/* --- the Lease --- */
-
-static void copy_text(char *into, size_t size, const json_t *object, const char *path)
-{
-	(void)td_text_copy(into, size, td_json_text(object, path));
-}
-
-static int64_t bounded_int(const json_t *object, const char *path)
-{
-	int64_t value;
-
-	if (!td_json_int(object, path, &value) || value < 0)
-		return 0;
-	return value < INT32_MAX ? value : INT32_MAX - 1;
-}
-
-/* Keeps the Lease and gives its record. */
-static enum td_error_code take_lease(struct td_leader *leader, json_t *object, struct td_lease_record *ret,
-				     struct td_error *err)
-{
-	const char *version = td_json_text(object, "metadata.resourceVersion");
-
-	if (!version || !*version)
-		return td_error_set(err, TD_ERR_PROTOCOL, "a lease without metadata.resourceVersion");
-	json_decref(leader->object);
-	leader->object = json_incref(object);
-	*ret = (struct td_lease_record){.duration_s = bounded_int(object, "spec.leaseDurationSeconds"),
-					.transitions = bounded_int(object, "spec.leaseTransitions")};
-	copy_text(ret->holder, sizeof(ret->holder), object, "spec.holderIdentity");
-	copy_text(ret->acquire_time, sizeof(ret->acquire_time), object, "spec.acquireTime");
-	copy_text(ret->renew_time, sizeof(ret->renew_time), object, "spec.renewTime");
-	return TD_OK;
-}
-
-/* The Lease to write: a new tree. NULL: out of memory. */
-static json_t *make_lease(const struct td_leader *leader, const struct td_elector_action *action)
-{
-	char now[TD_TIME_TEXT_MAX];
-	json_t *lease, *spec;
-	int failed;
-
-	if (action->kind == TD_ELECTOR_UPDATE)
-		lease = json_deep_copy(leader->object);
-	else
-		lease = json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "coordination.k8s.io/v1", "kind", "Lease",
-				  "metadata", "name", leader->lease, "namespace", leader->namespace_);
-	if (!lease)
-		return NULL;
-	if (!json_is_object(json_object_get(lease, "spec")))
-		(void)json_object_set_new(lease, "spec", json_object());
-	spec = json_object_get(lease, "spec");
-	td_time_format_micro(td_loop_wall_ms(leader->loop), now);
-	failed = json_object_set_new(spec, "holderIdentity", json_string(action->holder));
-	failed |= json_object_set_new(spec, "leaseDurationSeconds", json_integer(action->duration_s));
-	failed |= json_object_set_new(spec, "leaseTransitions", json_integer(action->transitions));
-	failed |= json_object_set_new(spec, "renewTime", json_string(now));
-	if (action->acquire)
-		failed |= json_object_set_new(spec, "acquireTime", json_string(now));
-	if (!failed)
-		return lease;
-	json_decref(lease);
-	return NULL;
-}
-
 /* --- answers --- */
 
 static void tell_failed(struct td_leader *leader, const struct td_error *err)
@@ -185,8 +118,10 @@ static void on_answer(json_t *object, const struct td_error *err, void *userdata
 
 	leader->call = NULL;
 	leader->running = true;
-	if (why.code == TD_OK)
-		(void)take_lease(leader, object, &record, &why);
+	if (why.code == TD_OK && td_lease_read(object, &record, &why) == TD_OK) {
+		json_decref(leader->object);
+		leader->object = json_incref(object);
+	}
 	if (why.code != TD_OK)
 		take_failure(leader, &why, now_ms);
 	else if (leader->calling == TD_ELECTOR_GET)
@@ -198,6 +133,20 @@ static void on_answer(json_t *object, const struct td_error *err, void *userdata
 }
 
 /* --- actions --- */
+
+/* The Lease to write: a new tree. NULL: out of memory. */
+static json_t *make_lease(const struct td_leader *leader, const struct td_elector_action *action)
+{
+	int64_t wall_ms = td_loop_wall_ms(leader->loop);
+	json_t *lease, *old = leader->object;
+
+	if (action->kind == TD_ELECTOR_UPDATE)
+		return td_lease_change(old, action, wall_ms);
+	old = td_lease_new(leader->namespace_, leader->lease);
+	lease = old ? td_lease_change(old, action, wall_ms) : NULL;
+	json_decref(old);
+	return lease;
+}
 
 static void perform(struct td_leader *leader, const struct td_elector_action *action, int64_t now_ms)
 {

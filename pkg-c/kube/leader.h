@@ -20,7 +20,7 @@ struct td_leader_options {
 
 /* observed and failed may be NULL. Any of them may free the leader. */
 struct td_leader_handlers {
-	void (*gained)(int64_t transitions, void *userdata); /* transitions: leaseTransitions under our rule; grows with each */
+	void (*gained)(int64_t transitions, void *userdata); /* leaseTransitions of our rule: another one each time */
 	void (*lost)(const char *why, void *userdata);
 	void (*observed)(const char *holder, void *userdata); /* the holder changed; "" for none */
 	void (*failed)(const struct td_error *err, void *userdata); /* a failed read or write, for the log */
@@ -34,8 +34,8 @@ struct td_leader *td_leader_new(struct td_loop *loop, struct td_kube_client *cli
 void td_leader_release(struct td_leader *leader, void (*done)(void *userdata), void *userdata);
 struct td_leader *td_leader_free(struct td_leader *leader); /* returns NULL */
 
-/* The fence: true only while our last successful renewal was SENT less than the renew deadline ago, by the loop's clock of this
- * very moment. Ask right before anything that changes TiCDC. */
+/* The fence: true only while our last successful renewal was SENT less than the renew deadline ago, by the loop's clock of
+ * this turn. Ask right before anything that must not be done by two. */
 bool td_leader_is_valid(const struct td_leader *leader);
 const char *td_leader_holder(const struct td_leader *leader); /* "" when unknown or none */
 

@@ -18,8 +18,8 @@ struct td_recorder *td_recorder_new(struct td_loop *loop, struct td_kube_client 
 				    void *userdata); /* NULL: out of memory */
 struct td_recorder *td_recorder_free(struct td_recorder *recorder); /* returns NULL */
 
-/* type: "Normal" or "Warning"; reason: CamelCase; message is cut at 1024 bytes. Everything is copied; members of about may be
- * NULL. Never fails for the caller, and never calls back from inside. */
+/* type: "Normal" or "Warning"; reason: CamelCase; message is cut at 1024 bytes. Everything is copied; members of about may
+ * be NULL. Never fails for the caller, and never calls back from inside. */
 void td_record(struct td_recorder *recorder, const struct td_object_ref *about, const char *type, const char *reason,
 	       const char *message);
 

@@ -14,8 +14,8 @@
  * lists at version "0" from the watch cache, which can be older than what this process saw before and which ignores limit:
  * 10,000 pods would come as one body of some 60 MiB. The price is a quorum read per relist, for a handful of sidecars.
  *
- * Waits: 0.8 s doubling, each stretched by up to 100 % at random, 30 s at most; from the start again when the last wait began
- * more than 2 minutes ago. Retry-After prolongs a wait.
+ * Waits: 0.8 s doubling, each stretched by up to 100 % at random, 30 s at most; from the start again when the last wait
+ * began more than 2 minutes ago. Retry-After prolongs a wait.
  *
  * Invariants: set_state alone writes the state; version moves only forward through what the caller has applied; a failed
  * list never touches version. Wrong order of calls is a bug of the caller and asserts. */

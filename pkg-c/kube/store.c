@@ -217,7 +217,8 @@ static void compare(const struct td_store_entry *old, const struct td_store_entr
 	}
 }
 
-enum td_error_code td_store_replace(struct td_store *store, struct td_store *fresh, struct td_store_differences *differences)
+enum td_error_code td_store_replace(struct td_store *store, struct td_store *fresh,
+				    struct td_store_differences *differences)
 {
 	size_t old = 0, new = 0;
 

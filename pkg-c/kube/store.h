@@ -49,7 +49,8 @@ enum td_error_code td_store_collect(struct td_store *fresh, json_t *object);
 
 /* A complete list: what is missing is deleted, what is new is added, what has another resourceVersion is modified; in order
  * of name. Of two with the same name one counts. *fresh is empty afterwards; on an error it is as before (but sorted). */
-enum td_error_code td_store_replace(struct td_store *store, struct td_store *fresh, struct td_store_differences *differences);
+enum td_error_code td_store_replace(struct td_store *store, struct td_store *fresh,
+				    struct td_store_differences *differences);
 
 json_t *td_store_get(const struct td_store *store, const char *name); /* borrowed; NULL: not there */
 

@@ -10,7 +10,8 @@
 
 #define IDLE_LOOK_MS 1000      /* while a hook waits: deadlines, and retries of whatever failed */
 #define LOOK_AGAIN_MS 500      /* between two reads of our own process */
-#define COORDINATOR_GRACE_MS 1000 /* after the deadline: the coordinator's own verdict is better than ours, if it comes */
+#define POLICY_DELAY_MAX_MS 500 /* after the deadline: the coordinator's own word is better than ours, if it comes */
+#define HOOK_DELAY_MAX_MS 3000  /* after the deadline: the hook waits for us this much longer before it goes by itself */
 #define ABSENCES_CERTAIN 3
 
 void td_agent_look_later(struct td_agent *agent, int64_t delay_ms)
@@ -160,20 +161,27 @@ static void give_up(struct td_agent *agent, const char *outcome, const char *mes
 	td_agent_release(agent, outcome, message);
 }
 
+static int64_t at_most(int64_t ms, int64_t max_ms)
+{
+	return ms < max_ms ? ms : max_ms;
+}
+
 /* Our pod is terminating: see the drain through to the gate. */
 static void guard(struct td_agent *agent, const struct td_pod *pod)
 {
 	int64_t deadline = td_pod_drain_deadline(pod, agent->options.reserve_ms);
-	bool late = td_loop_wall_ms(agent->options.loop) >= deadline + COORDINATOR_GRACE_MS;
+	int64_t reserve = pod->deletion_wall_ms - deadline;
+	int64_t left = deadline + at_most(reserve / 4, POLICY_DELAY_MAX_MS) - td_loop_wall_ms(agent->options.loop);
+	int64_t hook_deadline = deadline + at_most(reserve / 2, HOOK_DELAY_MAX_MS);
 	struct td_drain_object request;
 	bool exists = own_request(agent, &request);
 
 	if (!exists) {
 		td_agent_create_request(agent);
-		td_gate_progress(agent->gate, deadline, "Pending: asking for a drain of this pod");
+		td_gate_progress(agent->gate, hook_deadline, "Pending: asking for a drain of this pod");
 	}
 	if (exists && request.phase == TD_PHASE_DRAINED) {
-		td_gate_progress(agent->gate, deadline, "Drained: asking this process once more");
+		td_gate_progress(agent->gate, hook_deadline, "Drained: asking this process once more");
 		take_last_look(agent);
 	} else if (exists && td_phase_is_final(request.phase)) {
 		give_up(agent, td_phase_name(request.phase), request.message);
@@ -181,9 +189,11 @@ static void guard(struct td_agent *agent, const struct td_pod *pod)
 		char text[TD_TEXT_MAX + 32];
 
 		(void)snprintf(text, sizeof(text), "%s: %s", td_phase_name(request.phase), request.message);
-		td_gate_progress(agent->gate, deadline, text);
+		td_gate_progress(agent->gate, hook_deadline, text);
 	}
-	if (late && !td_gate_is_open(agent->gate))
+	if (left > 0)
+		td_agent_look_later(agent, at_most(left, IDLE_LOOK_MS));
+	else if (!td_gate_is_open(agent->gate))
 		give_up(agent, "TimedOut",
 			exists && request.message[0] ? request.message : "the deadline passed and no coordinator answered");
 }

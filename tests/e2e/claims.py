@@ -55,9 +55,13 @@ def delete_and_expect(cluster, pod, outcome="Drained", grace=None, timeout=90):
 
 
 def wait_moving(cluster, name, timeout=30):
-    """Waits until a drain is in the middle: durable, and some but not all work moved."""
+    """Waits until a drain is in the middle: durable, and TiCDC has begun to act on it."""
     def moving():
         status = cluster.status(name)
+        if status.get("phase") != "Draining":
+            return None
+        capture = cluster.capture_of(status["podName"]) or {"liveness": 0}
         moved = status.get("moved", {})
-        return status if status.get("phase") == "Draining" and moved.get("maintainers", 0) + moved.get("dispatchers", 0) > 0 else None
+        begun = capture["liveness"] == 1 or moved.get("maintainers", 0) + moved.get("dispatchers", 0) > 0
+        return status if begun else None
     return wait_for(f"{name} is in the middle of its work", moving, timeout)

@@ -3,7 +3,7 @@
 from claims import assert_empty, cluster_of, delete_and_expect, follower, wait_hook_end, wait_moving
 from harness import ApiError, wait_for
 
-SLOW = ("--move-ms", "300")  # leaves time to do something in the middle
+SLOW = {"N1": ("--move-ms", "1500"), "M": ("--move-ms", "300")}  # leaves time to do something in the middle
 
 
 def drain_by_request(family):
@@ -85,7 +85,7 @@ def scenario_m_redo_and_batch():
 
 def second_waits(family):
     """The second request waits with position and blocker, and runs next."""
-    with cluster_of(family, sim_args=SLOW) as cluster:
+    with cluster_of(family, sim_args=SLOW[family]) as cluster:
         first = follower(cluster)
         second = next(p for p in ("ticdc-0", "ticdc-1", "ticdc-2") if p not in (first, cluster.ticdc_owner_pod()))
         cluster.apply("one", podName=first)
@@ -113,7 +113,7 @@ def scenario_m_second_request_waits_its_turn():
 
 def leader_killed(family):
     """Another sidecar takes over from the status, under a higher epoch, and the drain completes."""
-    with cluster_of(family, sim_args=SLOW) as cluster:
+    with cluster_of(family, sim_args=SLOW[family]) as cluster:
         leader = cluster.leader()
         pod = next(p for p in ("ticdc-0", "ticdc-1", "ticdc-2") if p not in (leader, cluster.ticdc_owner_pod()))
         cluster.apply("one", podName=pod)
@@ -134,7 +134,7 @@ def scenario_m_coordinating_sidecar_killed():
 
 
 def scenario_n1_own_sidecar_killed_while_the_hook_waits():
-    with cluster_of("N1", sim_args=SLOW, grace=90) as cluster:
+    with cluster_of("N1", sim_args=SLOW["N1"], grace=90) as cluster:
         pod = follower(cluster)
         uid, name = cluster.pod(pod)["metadata"]["uid"], cluster.request_of(pod)
         cluster.delete_pod(pod)

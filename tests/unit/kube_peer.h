@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #define WATCHDOG_MS 20000
+#define STREAMS 64
 
 struct peer;
 
@@ -46,6 +47,7 @@ struct peer {
 	void *test; /* the test's own state */
 	int requests;
 	bool hung;
+	struct evhttp_request *streams[STREAMS]; /* open ones: libevent leaves them to us when the client goes first */
 };
 
 static inline const char *peer_header(const struct peer_request *request, const char *name)
@@ -83,18 +85,33 @@ static inline void peer_reply_json(const struct peer_request *request, int statu
 /* A Status as the API server writes it. */
 static inline void peer_refuse(const struct peer_request *request, int status, const char *reason, const char *message)
 {
-	peer_reply_json(request, status, json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "kind", "Status", "apiVersion", "v1",
-						   "status", "Failure", "reason", reason, "message", message, "code", status));
+	peer_reply_json(request, status,
+			json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "kind", "Status", "apiVersion", "v1", "status",
+				  "Failure", "reason", reason, "message", message, "code", status));
 }
 
-/* Closes the connection without an answer. */
-static inline void peer_hang_up(struct evhttp_request *http)
+static inline void peer_replace_stream(struct peer *peer, struct evhttp_request *old, struct evhttp_request *new)
 {
+	int i = 0;
+
+	while (i < STREAMS && peer->streams[i] != old)
+		i++;
+	if (i < STREAMS)
+		peer->streams[i] = new;
+	else
+		assert_non_null(old); /* else: too many streams */
+}
+
+/* Closes the connection, without an answer or in the middle of a stream. */
+static inline void peer_hang_up(struct peer *peer, struct evhttp_request *http)
+{
+	peer_replace_stream(peer, http, NULL);
 	evhttp_connection_free(evhttp_request_get_connection(http));
 }
 
-static inline void peer_stream_begin(const struct peer_request *request)
+static inline void peer_stream_begin(struct peer *peer, const struct peer_request *request)
 {
+	peer_replace_stream(peer, NULL, request->http);
 	evhttp_send_reply_start(request->http, 200, "OK");
 }
 
@@ -108,8 +125,9 @@ static inline void peer_stream_send(struct evhttp_request *http, const char *tex
 	evbuffer_free(buffer);
 }
 
-static inline void peer_stream_end(struct evhttp_request *http)
+static inline void peer_stream_end(struct peer *peer, struct evhttp_request *http)
 {
+	peer_replace_stream(peer, http, NULL);
 	evhttp_send_reply_end(http);
 }
 
@@ -190,6 +208,9 @@ static inline void peer_stop(struct peer *peer)
 {
 	peer->client = td_kube_client_free(peer->client);
 	peer->http = td_http_client_free(peer->http);
+	for (int i = 0; i < STREAMS; i++)
+		if (peer->streams[i] && !evhttp_request_get_connection(peer->streams[i]))
+			evhttp_send_reply_end(peer->streams[i]); /* frees it */
 	evhttp_free(peer->evhttp);
 	td_timer_free(peer->watchdog);
 	td_loop_free(peer->loop);

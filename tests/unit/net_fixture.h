@@ -195,7 +195,7 @@ static inline void raw_on_acceptable(evutil_socket_t fd, short what, void *userd
 	connection->fd = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	assert_true(connection->fd >= 0);
 	(void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	td_buf_init(&connection->request, 1 << 20);
+	td_buf_init(&connection->request, 1 << 22);
 	connection->turn = td_timer_new(peer->rig->loop, raw_send_piece, connection);
 	connection->readable = event_new(td_loop_event_base(peer->rig->loop), connection->fd, EV_READ | EV_PERSIST,
 					 raw_on_readable, connection);

@@ -124,8 +124,9 @@ static void a_late_answer_from_a_former_life_makes_nothing_durable(void **state)
 	input.drained_capture = "a";
 	input.drained_address = "a:1";
 	fixture_request(&f, &input);
-	assert_int_equal(fixture_view(&f, "u")->epoch, 2);
 	fixture_answer(&f, &late, TD_OUTCOME_DONE);
+	fixture_run(&f, 5000);
+	assert_int_equal(fixture_view(&f, "u")->epoch, 2);
 	assert_false(td_requests_find(f.core, "u")->durable);
 }
 

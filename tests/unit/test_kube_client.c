@@ -42,10 +42,12 @@ static void call(struct peer *peer, const struct td_kube_request *request, struc
 	peer_run(peer);
 }
 
+#define OBJECT "{\"replicas\":0,\"big\":9007199254740993,\"nul\":\"a\\u0000b\",\"unknown\":{\"x\":[null]}}"
+
 static void answer_object(struct peer *peer, const struct peer_request *request)
 {
 	(void)peer;
-	peer_reply(request, 200, "{\"replicas\":0,\"big\":9007199254740993,\"nul\":\"a\\u0000b\",\"unknown\":{\"x\":[null]}}");
+	peer_reply(request, 200, OBJECT);
 }
 
 static void client_builds_urls(void **state)
@@ -108,7 +110,7 @@ static void client_loses_nothing_of_an_object(void **state)
 	call(&peer, &request, &result);
 	assert_int_equal(result.err.code, TD_OK);
 	text = json_dumps(result.object, JSON_COMPACT);
-	assert_string_equal(text, "{\"replicas\":0,\"big\":9007199254740993,\"nul\":\"a\\u0000b\",\"unknown\":{\"x\":[null]}}");
+	assert_string_equal(text, OBJECT);
 	free(text);
 	json_decref(result.object);
 	peer_stop(&peer);
@@ -190,10 +192,11 @@ static void client_tells_what_the_server_said(void **state)
 		{429, "3", "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"message\":\"slow\","
 			   "\"details\":{\"retryAfterSeconds\":9}}",
 		 "patch drainrequests/status ns/name: 429 TooManyRequests: slow", 3000, TD_ERR_HTTP},
-		{504, NULL, "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"m\",\"details\":{\"retryAfterSeconds\":9}}",
+		{504, NULL, "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"m\","
+			    "\"details\":{\"retryAfterSeconds\":9}}",
 		 "patch drainrequests/status ns/name: 504 Timeout: m", 9000, TD_ERR_HTTP},
 		{500, NULL, "{\"kind\":\"Status\"}", "patch drainrequests/status ns/name: 500: no message", -1, TD_ERR_HTTP},
-		{502, NULL, "<html>secret</html>", "patch drainrequests/status ns/name: 502 without a Status", -1, TD_ERR_HTTP},
+		{502, NULL, "<p>secret</p>", "patch drainrequests/status ns/name: 502 without a Status", -1, TD_ERR_HTTP},
 		{302, NULL, "", "patch drainrequests/status ns/name: 302 without a Status", -1, TD_ERR_HTTP},
 		{200, NULL, "not json", "patch drainrequests/status ns/name: bad JSON at byte ", -1, TD_ERR_PROTOCOL},
 		{200, NULL, "[1]", "patch drainrequests/status ns/name: the answer is no object", -1, TD_ERR_PROTOCOL},
@@ -250,8 +253,7 @@ static void client_names_errors_of_events(void **state)
 
 static void hang_up(struct peer *peer, const struct peer_request *request)
 {
-	(void)peer;
-	peer_hang_up(request->http);
+	peer_hang_up(peer, request->http);
 }
 
 static void client_tells_refused_broken_and_silent_apart(void **state)
@@ -276,8 +278,7 @@ static void client_tells_refused_broken_and_silent_apart(void **state)
 
 static void hold(struct peer *peer, const struct peer_request *request)
 {
-	(void)peer;
-	peer_stream_begin(request);
+	peer_stream_begin(peer, request);
 }
 
 static void client_keeps_the_deadline_of_a_silent_server(void **state)
@@ -527,7 +528,8 @@ static void *flaky_malloc(size_t size)
 
 static void parser_returns_nothing_rather_than_a_part(void **state)
 {
-	static const char text[] = "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},\"items\":[1,2.5,true,null,\"s\"]}";
+	static const char text[] = "{\"metadata\":{\"name\":\"a\",\"labels\":{\"x\":\"y\"}},"
+				   "\"items\":[1,2.5,true,null,\"s\"]}";
 	int failures = 0;
 
 	(void)state;

@@ -519,15 +519,15 @@ static void launch(struct model *model, struct process *process, const struct td
 
 static void arrive(struct model *model, struct flight *flight)
 {
-	bool writes = flight->kind != TD_ELECTOR_GET;
+	bool writes = flight->kind != TD_ELECTOR_GET, creates = flight->kind == TD_ELECTOR_CREATE;
 
 	flight->arrived = true;
 	flight->answer_ms = model->now_ms + delay(model);
-	if (flight->kind == TD_ELECTOR_CREATE ? model->exists : writes && model->exists && flight->version != model->version) {
+	if (model->exists && (creates || (writes && flight->version != model->version))) {
 		flight->outcome = CONFLICT;
 		return;
 	}
-	if (!model->exists && flight->kind != TD_ELECTOR_CREATE) {
+	if (!model->exists && !creates) {
 		flight->outcome = NOT_FOUND;
 		return;
 	}

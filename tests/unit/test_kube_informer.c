@@ -9,7 +9,7 @@ static const struct td_kube_resource pods = {"", "v1", "pods"};
 /* A step of the script: what the next request must be and what it is answered. */
 struct step {
 	const char *list;  /* what the URI must hold */
-	int status;        /* 0: a stream of body, then cut; -1: a stream that stays open; -2: a stream that ends well */
+	int status;        /* -1: a stream of body that stays open; -2: one that ends well */
 	const char *body;
 };
 
@@ -19,6 +19,7 @@ struct test {
 	struct td_informer *informer;
 	struct td_buf told; /* "+a@1 ~a@2 -a@2 !synced (410) " */
 	const char *until;  /* stop as soon as told ends with this */
+	const char *cut;    /* cut the open stream as soon as told is this */
 	struct evhttp_request *open;
 	size_t piece;       /* bytes of a piece of a stream; 0: whole */
 	bool free_in_handler;
@@ -31,6 +32,8 @@ static void told(struct test *test)
 
 	if (len >= end && !strcmp(text + len - end, test->until))
 		td_loop_stop(test->peer.loop);
+	if (test->cut && !strcmp(text, test->cut))
+		peer_hang_up(&test->peer, test->open);
 	if (test->free_in_handler)
 		test->informer = td_informer_free(test->informer);
 }
@@ -66,11 +69,11 @@ static void failed(const struct td_error *err, void *userdata)
 	told(test);
 }
 
-static void stream(const struct peer_request *request, const struct test *test, const char *body)
+static void stream(struct peer *peer, const struct peer_request *request, const struct test *test, const char *body)
 {
 	size_t len = strlen(body), piece = test->piece ? test->piece : len;
 
-	peer_stream_begin(request);
+	peer_stream_begin(peer, request);
 	for (size_t at = 0; at < len; at += piece)
 		peer_stream_send(request->http, body + at, len - at < piece ? len - at : piece);
 }
@@ -86,18 +89,13 @@ static void on_request(struct peer *peer, const struct peer_request *request)
 		fail_msg("%s: not %s", request->uri, step->list);
 	test->steps++;
 	switch (step->status) {
-	case 0: /* cut off: what was sent arrives, then the connection closes without the last chunk */
-		stream(request, test, step->body);
-		evhttp_connection_set_timeout(evhttp_request_get_connection(request->http), 1);
-		test->open = request->http;
-		break;
 	case -1:
-		stream(request, test, step->body);
+		stream(peer, request, test, step->body);
 		test->open = request->http;
 		break;
 	case -2:
-		stream(request, test, step->body);
-		peer_stream_end(request->http);
+		stream(peer, request, test, step->body);
+		peer_stream_end(peer, request->http);
 		break;
 	default:
 		peer_reply(request, step->status, step->body);
@@ -256,6 +254,23 @@ static void informer_watches_again_from_the_last_version(void **state)
 
 	(void)state;
 	play(steps, "!synced +a@11 (429) +b@78 ");
+}
+
+static void informer_watches_again_after_a_cut_stream(void **state)
+{
+	static const struct step steps[] = {
+		{FIRST_PAGE, 200, LIST("10", "")},
+		{WATCH("10"), -1, EVENT("ADDED", OBJECT("a", "11")) "{\"type\":\"ADDED\",\"obj"},
+		{WATCH("11"), -1, EVENT("ADDED", OBJECT("b", "12"))},
+		{0},
+	};
+	struct test test = {.cut = "!synced +a@11 "};
+
+	(void)state;
+	start(&test, steps, NULL, "+b@12 ");
+	peer_run(&test.peer);
+	assert_string_equal(td_buf_text(&test.told), "!synced +a@11 (transport) +b@12 ");
+	stop(&test);
 }
 
 static void informer_calls_an_empty_short_watch_an_error(void **state)
@@ -465,6 +480,7 @@ int main(void)
 		cmocka_unit_test(informer_lists_again_after_410_as_status),
 		cmocka_unit_test(informer_lists_again_after_410_as_event),
 		cmocka_unit_test(informer_watches_again_from_the_last_version),
+		cmocka_unit_test(informer_watches_again_after_a_cut_stream),
 		cmocka_unit_test(informer_calls_an_empty_short_watch_an_error),
 		cmocka_unit_test(informer_lists_again_after_nonsense),
 		cmocka_unit_test(informer_tries_a_failed_list_again),

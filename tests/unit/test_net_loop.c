@@ -202,14 +202,14 @@ static void on_moment(void *userdata)
 {
 	struct moment *moment = userdata;
 	struct timespec ts;
-	int64_t start = td_loop_now_ms(moment->rig->loop), clock;
+	int64_t clock;
 
+	moment->now_ms = td_loop_now_ms(moment->rig->loop);
+	moment->wall_ms = td_loop_wall_ms(moment->rig->loop);
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &ts);
 		clock = (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-	} while (clock < start + moment->burn_ms);
-	moment->now_ms = td_loop_now_ms(moment->rig->loop);
-	moment->wall_ms = td_loop_wall_ms(moment->rig->loop);
+	} while (clock < moment->now_ms + moment->burn_ms);
 }
 
 static void all_callbacks_of_a_turn_see_one_time(void **state)

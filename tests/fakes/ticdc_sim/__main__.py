@@ -30,6 +30,7 @@ def _arguments():
     cluster.add_argument("--move-ms", type=int, default=Durations.move_ms)
     cluster.add_argument("--ttl-ms", type=int, default=Durations.ttl_ms)
     cluster.add_argument("--stop-ms", type=int, default=Durations.stop_ms)
+    cluster.add_argument("--bootstrap-ms", type=int, default=Durations.bootstrap_ms, help="of a new coordinator")
     capture = commands.add_parser("capture", help="the cdc container of one pod")
     capture.add_argument("--control", type=_address, required=True)
     capture.add_argument("--listen", type=_address, required=True)
@@ -38,7 +39,7 @@ def _arguments():
 
 
 def _run_cluster(args):
-    durations = Durations(move_ms=args.move_ms, ttl_ms=args.ttl_ms, stop_ms=args.stop_ms)
+    durations = Durations(move_ms=args.move_ms, ttl_ms=args.ttl_ms, stop_ms=args.stop_ms, bootstrap_ms=args.bootstrap_ms)
     cluster = Cluster(FAMILIES[args.family], durations, args.expect or args.captures or 3, args.seed)
     for index in range(args.changefeeds):
         tables = args.tables // args.changefeeds + (index < args.tables % args.changefeeds)

@@ -6,9 +6,11 @@ notices within 500 ms. The order of work in one tick is the order of the lines i
 
 import heapq
 import itertools
+import os
 import random
 import threading
 import time
+import traceback
 from collections import Counter
 
 from . import incidents, schedulers
@@ -53,11 +55,15 @@ class Cluster:
         heapq.heappush(self._timers, (self.now() + delay_ms, next(self._timer_order), action))
 
     def run(self):
-        """The model thread."""
-        while True:
-            with self.lock:
-                self._tick(self.now())
-            time.sleep(_TICK_SECONDS)
+        """The model thread. An error in the model ends the process: a simulator that stands still would pass for a stuck cluster."""
+        try:
+            while True:
+                with self.lock:
+                    self._tick(self.now())
+                time.sleep(_TICK_SECONDS)
+        except Exception:
+            traceback.print_exc()
+            os._exit(70)
 
     def _every(self, name, period_ms, now):
         if now < self._due.setdefault(name, now + period_ms):

@@ -28,7 +28,7 @@ FAMILIES = {
 class Durations:
     """All in milliseconds. Phases of a move are shares of move_ms, so that a move takes move_ms whatever the tick."""
 
-    move_ms: int = 300
+    move_ms: int = 600
     ttl_ms: int = 10000
     stop_ms: int = 300
     register_ms: int = 200
