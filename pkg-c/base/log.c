@@ -1,6 +1,7 @@
 /* See log.h. A line is put together in one fixed buffer and written with one write, so that reporting needs no memory, never
  * fails half way, and lines of the process never mix. What does not fit is left out by whole pairs, and the line then says
  * "cut":true. The bytes of a value may be anything: what is not UTF-8 is replaced. */
+#include "base/date.h"
 #include "base/log.h"
 
 #include "base/text.h"

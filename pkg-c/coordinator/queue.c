@@ -115,8 +115,8 @@ static void show_queue(struct td_core *core, struct td_request *const *queue, si
 		struct td_request *request = queue[i];
 		const char *blocker = active && active != request ? label_of(active->pod, active->capture) : "";
 
-		if (td_phase_is_final(request->phase))
-			continue;
+		if (td_phase_is_final(request->phase) || (active == request && request->phase != TD_PHASE_PENDING))
+			continue; /* ended or begun in this very step */
 		if (request->queue_position != position ||
 		    (active != request && strcmp(request->blocked_by, blocker) != 0))
 			request->dirty = true;

@@ -10,17 +10,8 @@
 
 json_t *td_kube_parse(const char *text, size_t len, struct td_error *err)
 {
-	json_error_t why;
 	/* Annotations may hold a NUL; without the flag one such pod would end the whole watch. */
-	json_t *root = json_loadb(text, len, JSON_ALLOW_NUL, &why);
-
-	if (root)
-		return root;
-	if (json_error_code(&why) == json_error_out_of_memory)
-		(void)td_error_set(err, TD_ERR_NOMEM, "out of memory");
-	else
-		(void)td_error_set(err, TD_ERR_PROTOCOL, "bad JSON at byte %d: %s", why.position, why.text);
-	return NULL;
+	return td_json_parse(text, len, JSON_ALLOW_NUL, err);
 }
 
 enum td_error_code td_kube_error_from_status(struct td_error *err, int http_status, const json_t *status)

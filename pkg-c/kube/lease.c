@@ -3,6 +3,7 @@
  * record cannot make a sum overflow. Called by leader.c. */
 #include "kube/lease.h"
 
+#include "base/date.h"
 #include "base/json.h"
 #include "base/text.h"
 

@@ -5,6 +5,7 @@
  * tried again; what may pass is tried TD_EVENT_TRIES times. Each Event given up is reported once. */
 #include "kube/recorder.h"
 
+#include "base/date.h"
 #include "base/text.h"
 #include "kube/event_dedup.h"
 

@@ -1,6 +1,7 @@
 /* See cluster_view.h. */
 #include "sidecar/cluster_view.h"
 
+#include "base/date.h"
 #include "base/json.h"
 #include "base/text.h"
 

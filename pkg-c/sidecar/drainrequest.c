@@ -2,6 +2,7 @@
  * another version, so every field is checked here again, and a bad one becomes a message on the object. */
 #include "sidecar/drainrequest.h"
 
+#include "base/date.h"
 #include "base/json.h"
 #include "base/text.h"
 

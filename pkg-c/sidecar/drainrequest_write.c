@@ -1,6 +1,7 @@
 /* Writing a DrainRequest: the status from the core's view, the request for a terminating pod, the proof of release. */
 #include "sidecar/drainrequest.h"
 
+#include "base/date.h"
 #include "base/json.h"
 #include "base/text.h"
 

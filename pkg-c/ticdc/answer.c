@@ -31,45 +31,11 @@ enum td_error_code td_ticdc_answer_odd(const struct td_http_response *response, 
 	return err->code;
 }
 
-/* jansson's lexer does not look whether its buffer could grow: when memory runs out there, a byte is missing from a key, an
- * id or a number, and the parse succeeds. So its allocations are watched, and one that failed spoils the whole parse. */
-static json_malloc_t watched;
-static bool starved;
-
-static void *watching_malloc(size_t size)
-{
-	void *memory = watched(size);
-
-	starved = starved || !memory;
-	return memory;
-}
-
-static void watch_allocations(void)
-{
-	json_malloc_t current;
-	json_free_t release;
-
-	json_get_alloc_funcs(&current, &release);
-	if (current != watching_malloc) {
-		watched = current;
-		json_set_alloc_funcs(watching_malloc, release);
-	}
-	starved = false;
-}
-
 static json_t *parse(const struct td_http_response *response, size_t flags, struct td_error *err)
 {
-	json_error_t ignored;
-	json_t *root;
+	json_t *root = td_json_parse(response->body, response->body_len, JSON_REJECT_DUPLICATES | flags, err);
 
-	watch_allocations();
-	root = json_loadb(response->body, response->body_len, JSON_REJECT_DUPLICATES | flags, &ignored);
-	if (starved) {
-		json_decref(root);
-		td_error_set(err, TD_ERR_NOMEM, "out of memory");
-		return NULL;
-	}
-	if (!root)
+	if (!root && err->code != TD_ERR_NOMEM)
 		(void)td_ticdc_answer_odd(response, err, "the body is not one whole JSON object");
 	return root;
 }

@@ -1,4 +1,5 @@
 /* The log: what arrives on standard error is always one line of valid JSON. */
+#include "base/date.h"
 #include "base/log.h"
 
 #include "base/text.h"
