@@ -98,16 +98,19 @@ static bool has_stragglers(const struct td_core *core)
 	       verdict->witnesses[TD_WITNESS_PROCESS].counts.dispatchers > 0;
 }
 
-static void execute(struct td_core *core, const struct td_request *request)
+/* The plan is used up but the process still runs work: the books have changed since they were read, or they are wrong. */
+static bool is_unexplained(const struct td_core *core)
 {
 	const struct td_counts *left = &core->verdict.witnesses[TD_WITNESS_PROCESS].counts;
 
-	if (core->family == TD_FAMILY_MANAGED) {
-		/* The plan is used up but the process still runs work: the books have changed since, or they lie. */
-		bool unexplained = core->operators.count == 0 && core->workload.target_maintainers == 0 &&
-				   core->workload.target_dispatchers == 0 && (left->maintainers || left->dispatchers);
+	return core->operators.count == 0 && core->workload.target_maintainers == 0 && core->workload.target_dispatchers == 0 &&
+	       (left->maintainers || left->dispatchers);
+}
 
-		if (!core->workload.known || unexplained)
+static void execute(struct td_core *core, const struct td_request *request)
+{
+	if (core->family == TD_FAMILY_MANAGED) {
+		if (!core->workload.known || is_unexplained(core))
 			td_drain_observe_workload(core, request, core->options.workload_poll_ms);
 		td_drain_schedule(core, request, true);
 		return;
@@ -182,6 +185,8 @@ static enum td_reason moving_reason(const struct td_core *core, const struct td_
 		return TD_REASON_WAITING_FOR_NATIVE;
 	if (core->family == TD_FAMILY_MANAGED && !td_nodes_least_loaded(&core->nodes, TD_LOAD_MAINTAINERS, request->capture))
 		return TD_REASON_NO_DESTINATION; /* now: another may come */
+	if (core->family == TD_FAMILY_MANAGED && is_unexplained(core))
+		return TD_REASON_WITNESSES_DISAGREE;
 	return request->remaining.maintainers > 0 ? TD_REASON_MOVING_MAINTAINERS : TD_REASON_MOVING_DISPATCHERS;
 }
 
@@ -209,9 +214,10 @@ static bool ownership_is_elsewhere(struct td_core *core, struct td_request *requ
 
 	if (elsewhere && core->nodes.coordinator_reads >= CERTAIN_READS)
 		return true;
-	if (!elsewhere)
+	if (!elsewhere) {
 		move_coordinator(core, request);
-	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR);
+		td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR);
+	}
 	return false;
 }
 

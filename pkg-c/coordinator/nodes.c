@@ -23,14 +23,14 @@ static int by_id(const void *a, const void *b)
 	return strcmp(((const struct td_node *)a)->id, ((const struct td_node *)b)->id);
 }
 
+static int id_to_node(const void *id, const void *node)
+{
+	return strcmp(id, ((const struct td_node *)node)->id);
+}
+
 struct td_node *td_nodes_find(const struct td_nodes *nodes, const char *id)
 {
-	struct td_node key;
-
-	if (nodes->count == 0)
-		return NULL;
-	(void)td_text_copy(key.id, sizeof(key.id), id);
-	return bsearch(&key, nodes->items, nodes->count, sizeof(key), by_id);
+	return nodes->count ? bsearch(id, nodes->items, nodes->count, sizeof(*nodes->items), id_to_node) : NULL;
 }
 
 /* A node that was Alive and says that it is not (a drain of somebody else's, a fence, a shutdown) is not Alive for us either. */

@@ -94,6 +94,15 @@ static void take_spec(struct td_request *request, const struct td_request_input 
 	request->deadline_ms = input->deadline_ms;
 }
 
+/* The pod's own sidecar writes the end when it opens the gate: Released after a proof, TimedOut when the deadline passed and
+ * nobody coordinated. */
+static bool ended_elsewhere(const struct td_request *request, const struct td_request_input *input)
+{
+	if (request->phase == TD_PHASE_DRAINED)
+		return input->phase == TD_PHASE_RELEASED;
+	return !td_phase_is_final(request->phase) && td_phase_is_final(input->phase);
+}
+
 void td_requests_input(struct td_core *core, const struct td_request_input *input)
 {
 	struct td_request *request = td_requests_find(core, input->uid);
@@ -104,6 +113,7 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 			return;
 		recover(core, request, input);
 		if (!td_phase_is_final(request->phase)) {
+			request->reason = TD_REASON_DETECTING;
 			request->durable = false;
 			request->phase_dirty = request->dirty = true;
 		}
@@ -114,9 +124,9 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 		return;
 	}
 	take_spec(request, input);
-	if (request->phase == TD_PHASE_DRAINED && input->phase == TD_PHASE_RELEASED) {
-		td_request_enter(core, request, TD_PHASE_RELEASED, request->reason);
-		request->dirty = request->phase_dirty = false; /* the pod's own sidecar wrote it when it opened the gate */
+	if (ended_elsewhere(request, input)) {
+		td_request_enter(core, request, input->phase, request->reason);
+		request->dirty = request->phase_dirty = false; /* it is written already */
 	} else if (request->phase == TD_PHASE_DRAINED && input->pod_gone) {
 		td_request_enter(core, request, TD_PHASE_RELEASED, TD_REASON_PROVEN_EMPTY);
 	}

@@ -47,6 +47,7 @@ static enum td_error_code no_memory(struct td_error *err)
 /* *into becomes "a" "b" "c". */
 static enum td_error_code join(char **into, const char *a, const char *b, const char *c, struct td_error *err)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): it thinks that td_error_set may return TD_OK */
 	size_t size = strlen(a) + strlen(b) + strlen(c) + 1;
 
 	free(*into);
@@ -281,7 +282,7 @@ static enum td_error_code take_context(struct td_kube_config *config, const json
 				       struct td_error *err)
 {
 	const char *current = td_json_text(root, "current-context"), *cluster_name, *user_name, *namespace_;
-	json_t *context, *cluster, *user;
+	json_t *context = NULL, *cluster = NULL, *user = NULL;
 	enum td_error_code code;
 
 	if (!current || !*current)

@@ -107,10 +107,11 @@ static struct td_event_entry *make(const struct td_object_ref *about, const char
 	size_t size = strlen(about->api_version) + strlen(about->kind) + strlen(about->namespace_) + strlen(about->name) +
 		      strlen(about->uid) + strlen(type) + strlen(reason) + strlen(message) + 8;
 	struct td_event_entry *entry = calloc(1, sizeof(*entry) + size);
-	char *at = (char *)(entry + 1);
+	char *at;
 
 	if (!entry)
 		return NULL;
+	at = (char *)(entry + 1);
 	entry->about.api_version = put_text(&at, about->api_version);
 	entry->about.kind = put_text(&at, about->kind);
 	entry->about.namespace_ = put_text(&at, about->namespace_);

@@ -180,7 +180,7 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 	json_object_foreach(root, key, value)
 	{
 		const struct option *option = find_key(key);
-		char text[32], source[512];
+		char text[32] = "", source[512];
 
 		(void)snprintf(source, sizeof(source), "%s: key %s", path, key);
 		if (!option || strcmp(option->flag, "config") == 0)

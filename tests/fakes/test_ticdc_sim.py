@@ -70,7 +70,7 @@ class Sim:
 
     def __init__(self, family, *args):
         self._central = run("cluster", "--family", family, "--changefeeds", "6", "--tables", "60", "--redo", "1", "--move-ms", "150",
-                            "--ttl-ms", "1000", "--stop-ms", "200", "--bootstrap-ms", "300", *args)
+                            "--ttl-ms", "1000", "--stop-ms", "200", "--bootstrap-ms", "50", *args)
         self.control = self._central.stdout.readline().split()[-1]
         network = next(_networks)
         self.addresses = [f"127.{100 + os.getpid() % 100}.{network}.{i}:8300" for i in (1, 2, 3)]
@@ -263,6 +263,17 @@ class Shapes(SimCase):
         self.assertEqual((answer.status, answer.code), (400, "CDC:ErrSchedulerRequestFailed"))
         self.assertIn("cannot drain the owner", answer.json["error_msg"])
 
+    def test_legacy_peer_and_unknown_capability_answer_without_a_session(self):
+        sim = self.sim
+        target = sim.other(sim.owner())
+        sim.fault("capability_unknown", capture=sim.owner())
+        self.assertEqual(sim.drain(target, sim.id(target)).json, {"current_table_count": 1})
+        sim.heal()
+        sim.fault("legacy_peer", capture=sim.owner())
+        until(lambda: sim.drain(target, sim.id(target)).json == {"current_table_count": 0})
+        self.assertIsNone(sim.state()["session"])
+        self.assertEqual(sim.capture(target)["liveness"], 0)
+
     def test_metrics_tell_the_truth_of_the_answering_process(self):
         address = self.sim.addresses[0]
         until(lambda: "dispatcher_status_count" in call(address, "GET", "/metrics").text)
@@ -341,19 +352,8 @@ class NativeDrain(FreshCase):
         self.assertEqual((judge["moves_to_draining"], judge["lost"], judge["doubled"]), (0, [], []))
         self.assertEqual(judge["requests"]["captures"][target]["PUT /api/v1/captures/drain"], len(seen))
 
-    def test_legacy_peer_and_unknown_capability_answer_without_a_session(self):
-        sim = self.start("N1")
-        target = sim.other(sim.owner())
-        sim.fault("capability_unknown", capture=sim.owner())
-        self.assertEqual(sim.drain(target, sim.id(target)).json, {"current_table_count": 1})
-        sim.heal()
-        sim.fault("legacy_peer", capture=sim.owner())
-        self.assertEqual(sim.drain(target, sim.id(target)).json, {"current_table_count": 0})
-        self.assertIsNone(sim.state()["session"])
-        self.assertEqual(sim.capture(target)["liveness"], 0)
-
     def test_failover_voids_a_drain(self):
-        sim = self.start("N1")
+        sim = self.start("N1", "--bootstrap-ms", "500")
         first = sim.owner()
         target = sim.other(first)
         sim.drain_until_zero(target)
@@ -408,17 +408,6 @@ def captures(sim):
 
 
 class Leadership(FreshCase):
-    def test_resign_moves_the_ownership_and_counts(self):
-        sim = self.start("M")
-        first = sim.owner()
-        answer = call(sim.other(first), "POST", "/api/v2/owner/resign")
-        self.assertEqual((answer.status, answer.text), (200, "{}"))
-        second = until(lambda: sim.owner() != first and sim.owner())
-        answer = call(second, "POST", "/api/v1/owner/resign")
-        self.assertEqual((answer.status, answer.text), (202, "{}"))
-        until(lambda: sim.owner() not in (first, second))
-        self.assertEqual(sim.judge()["resigns"], 2)
-
     def test_sigterm_is_early_with_work_and_kill_keeps_the_key_until_the_lease_ends(self):
         sim = self.start("M")
         owner = sim.owner()
@@ -523,6 +512,18 @@ class Managed(SimCase):
         self.assertEqual(self.sim.detail("absent")["state"], "stopped")
         self.assertNotIn("maintainer_addr", self.sim.detail("absent"))
         until(lambda: sum(c["truth"]["triggers"] for c in self.sim.state()["captures"]) == 7)
+
+    def test_resign_moves_the_ownership_and_counts(self):
+        sim = self.sim
+        first = sim.owner()
+        answer = call(sim.other(first), "POST", "/api/v2/owner/resign")
+        self.assertEqual((answer.status, answer.text), (200, "{}"))
+        second = until(lambda: sim.owner() != first and sim.owner())
+        answer = call(second, "POST", "/api/v1/owner/resign")
+        self.assertEqual((answer.status, answer.text), (202, "{}"))
+        until(lambda: sim.owner() not in (first, second))
+        self.assertEqual(sim.judge()["resigns"], 2)
+        sim.wait_ready()
 
     def test_drain_is_the_fake_counter_and_liveness_stays_0(self):
         self.assertEqual(self.sim.drain(self.sim.addresses[0], NOBODY).status, 202)
@@ -633,7 +634,7 @@ class Deaths(FreshCase):
         sim.wait_ready()
 
     def test_the_central_process_ends_quickly_and_takes_the_captures_along(self):
-        central = run("cluster", "--family", "N0", "--captures", "1", "--changefeeds", "1", "--tables", "1")
+        central = run("cluster", "--family", "N0", "--captures", "1", "--changefeeds", "1", "--tables", "1", "--bootstrap-ms", "50")
         address = central.stdout.readline().split()[-1]
         until(lambda: call(address, "GET", "/sim/state").json["ready"])
         capture = call(address, "GET", "/sim/state").json["captures"][0]

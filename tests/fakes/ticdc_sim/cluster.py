@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import Counter
 
-from . import incidents, schedulers
+from . import incidents, schedulers, settling
 from .capture import Capture
 from .election import Election
 from .faults import Faults
@@ -76,18 +76,18 @@ class Cluster:
             heapq.heappop(self._timers)[2]()
         self._end_leases(now)
         self.election.step(now)
-        self._place_first()
-        self._bootstrap_maintainers(now)
+        settling.place_first(self)
+        settling.bootstrap_maintainers(self, now)
         self._step_operators(now)
         incidents.step(self, now)
         if self._every("membership", 500, now):
-            self._notice_departures()
+            settling.notice_departures(self)
             self._native("step", now)
         if self._every("drain", 200, now):
             self._native("collect_reports")
             self._native("schedule_maintainers")
             schedulers.drain_spans(self)
-            self._judge_homes()
+            settling.judge_homes(self)
         if self._every("basic", 500, now) and self.placed and not self.faults.find("basic_placement"):
             schedulers.place_maintainers(self)
             schedulers.place_spans(self)
@@ -135,8 +135,11 @@ class Cluster:
             capture = Capture(address, self.rng, self.now(), kill)
             self.captures.append(capture)
             self.judge.event("capture_started", capture_id=capture.id, address=address)
-            self.later(self.durations.register_ms, lambda: self._register(capture))
+            self.register_later(capture)
             return capture
+
+    def register_later(self, capture):
+        self.later(self.durations.register_ms, lambda: self._register(capture))
 
     def _register(self, capture):
         if capture.up:
@@ -199,7 +202,7 @@ class Cluster:
         """Gone from the books at once, while its dispatchers take a while to close (section 11, row 27)."""
         changefeed.state = "stopped"
         changefeed.lose_maintainer()
-        self.maintainer_operators.pop(changefeed.id, None)
+        self.cancel_maintainer_operator(changefeed)
         self.cancel_spans_of(changefeed)
         for span in changefeed.spans.values():
             span.node = ""
@@ -214,24 +217,6 @@ class Cluster:
     def resume(self, changefeed):
         """Later than the closing that a pause may still be waiting for."""
         self.later(self.durations.move_ms, lambda: setattr(changefeed, "state", "normal"))
-
-    def _place_first(self):
-        """All work at once, evenly, as soon as the expected captures are there."""
-        coordinator = self.coordinator()
-        nodes = sorted((c for c in self.members() if c.up), key=lambda c: c.address)
-        if self.placed or len(nodes) < self.expect or not coordinator or not coordinator.bootstrapped:
-            return
-        spans = 0
-        for index, changefeed in enumerate(self.changefeeds.values()):
-            node = nodes[index % len(nodes)]
-            node.add_maintainer(changefeed)
-            changefeed.maintainer = node.id
-            for (_, mode), span in changefeed.spans.items():
-                nodes[(spans + mode) % len(nodes)].add_dispatcher(span.key)
-                spans += 1
-            changefeed.adopt_truth(nodes)
-        self.placed = True
-        self.judge.event("placed", captures=len(nodes), changefeeds=len(self.changefeeds), spans=spans)
 
     def replicating(self, changefeed):
         """Its maintainer is settled, as far as the coordinator knows."""
@@ -251,37 +236,6 @@ class Cluster:
         load = Counter(cf.maintainer for cf in self.changefeeds.values() if cf.id not in self.maintainer_operators)
         load.update(op.destination for op in self.maintainer_operators.values())
         return min(nodes, key=lambda c: (load[c.id], self.rng.random()))
-
-    def _bootstrap_maintainers(self, now):
-        """A new maintainer asks every registered node what it runs and needs all answers."""
-        members = self.members()
-        if not all(c.up for c in members):
-            return
-        for changefeed in self.changefeeds.values():
-            node = self.registered(changefeed.maintainer)
-            if node and not changefeed.bootstrapped and changefeed.id in node.maintainers and now >= changefeed.bootstrap_ms:
-                changefeed.adopt_truth(members)
-
-    def take_over(self):
-        """A new coordinator has bootstrapped: it knows where maintainers are, and nothing of the moves of its predecessor."""
-        self.maintainer_operators.clear()
-        for changefeed in self.changefeeds.values():
-            home = next((c for c in self.members() if changefeed.id in c.maintainers), None)
-            if home:
-                changefeed.maintainer = home.id
-            else:
-                changefeed.lose_maintainer()
-
-    def _notice_departures(self):
-        coordinator = self.coordinator()
-        for changefeed in self.changefeeds.values():
-            if (coordinator and coordinator.bootstrapped and changefeed.maintainer and not self.registered(changefeed.maintainer)
-                    and changefeed.id not in self.maintainer_operators):
-                changefeed.lose_maintainer()
-        for changefeed, _ in self.living_maintainers():
-            for span in changefeed.spans.values():
-                if span.node and not self.registered(span.node) and span.key not in self.span_operators:
-                    span.node = ""
 
     # ---- operators
 
@@ -306,6 +260,11 @@ class Cluster:
 
     def span_operators_of(self, changefeed):
         return [op for op in self.span_operators.values() if op.changefeed is changefeed]
+
+    def cancel_maintainer_operator(self, changefeed):
+        operator = self.maintainer_operators.pop(changefeed.id, None)
+        if operator:
+            operator.finished = True
 
     def cancel_spans_of(self, changefeed):
         for operator in self.span_operators_of(changefeed):
@@ -334,18 +293,3 @@ class Cluster:
     def broker_end_ms(self, capture):
         fault = self.faults.find("broker_linger", capture)
         return self.now() + (fault.get("ms", 10000) if fault else 0)
-
-    # ---- judge
-
-    def _judge_homes(self):
-        if not self.placed:
-            return
-        running = [cf for cf in self.changefeeds.values() if cf.running()]
-        wanted = [(cf.id, "maintainer") for cf in running] + [(cf.id, "trigger", mode) for cf in running for mode in cf.modes]
-        wanted += [span.key for cf in running for span in cf.spans.values()]
-        homes = Counter()
-        for capture in self.captures:
-            homes.update((cf, "maintainer") for cf in capture.maintainers)
-            homes.update((cf, "trigger", mode) for cf, mode in capture.triggers)
-            homes.update(capture.dispatchers)
-        self.judge.homes(wanted, homes)

@@ -4,6 +4,7 @@ Claims: resign deletes the key and the process queues again at the end; a draini
 once; a dead process keeps its key until its lease ends; bootstrap needs an answer of every registered process.
 """
 
+from . import settling
 from .native_drain import NativeDrain
 
 
@@ -80,5 +81,5 @@ class Election:
         if all(capture.up for capture in self._cluster.members()):
             coordinator.bootstrapped = True
             self._cluster.judge.event("bootstrapped", capture_id=coordinator.capture.id)
-            self._cluster.take_over()
+            settling.take_over(self._cluster)
             coordinator.native.recover_stale_targets()

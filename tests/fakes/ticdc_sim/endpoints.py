@@ -15,7 +15,8 @@ from .errors import ApiError
 _NAME = re.compile(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*")
 _WAIT_POLL_SECONDS = 2
 _WAIT_POLLS = 30
-_GO_BOOL = {**dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True), **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False)}
+_GO_BOOL = {**dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
+            **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False)}
 
 
 @dataclass

@@ -4,16 +4,31 @@ A fault is a dict with a name, its own arguments, and optionally `count` (how of
 id; absent means every capture). Names and arguments that are not in KNOBS are refused, so that a typing error cannot pass for a test.
 """
 
-KNOBS = {
-    "http": {"method", "path_prefix", "action", "status", "body", "delay_ms", "after_n"},
-    "early_zero": set(), "legacy_peer": set(), "capability_unknown": set(), "missing_field": set(),
-    "coordinator_failover": set(), "id_change": set(), "fence": set(),  # act at once, then are gone
-    "broker_linger": {"ms"}, "negative_broker_gauge": {"value"}, "old_metric_names": set(),
-    "metrics_fail": {"status"}, "metrics_absent_series": {"names"},
-    "belief_empty": set(), "captures_empty": set(), "duplicate_address": set(),
-    "stale_maintainer_addr": {"changefeed", "address"}, "maintainer_not_found": {"ms", "changefeed"},
-    "auth_401": {"user", "password"},
-    "freeze": set(), "dest_dies_mid_move": {"work", "phase"}, "flow_back": {"ms"},
+KNOBS = {  # name: its arguments. `capture` is the process that answers, unless it says otherwise.
+    "http": {"method", "path_prefix", "action", "status", "body", "delay_ms", "after_n"},  # forwards meet it at the owner too
+    "captures_empty": set(),
+    "duplicate_address": set(),  # capture: the one with a twin
+    "stale_maintainer_addr": {"changefeed", "address"},  # default: where it was before its last move
+    "maintainer_not_found": {"ms", "changefeed"},
+    "auth_401": {"user", "password"},  # without user nobody passes
+    "metrics_fail": {"status"},
+    "metrics_absent_series": {"names"},  # default: all that start with ticdc_
+    "old_metric_names": set(),
+    "negative_broker_gauge": {"value"},
+    # drain call
+    "early_zero": set(),
+    "missing_field": set(),
+    "legacy_peer": set(),  # capture: the old one
+    "capability_unknown": set(),  # capture: the unknown one
+    # model; capture: the one that it happens to
+    "coordinator_failover": set(),  # this and the next two act at once and are gone
+    "id_change": set(),
+    "fence": set(),
+    "broker_linger": {"ms"},
+    "belief_empty": set(),
+    "freeze": set(),
+    "dest_dies_mid_move": {"work", "phase"},  # maintainers or dispatchers; after_stop (default) or before_stop
+    "flow_back": {"ms"},
     "basic_placement": set(),  # on unless enabled is false
 }
 HTTP_ACTIONS = ("status", "hang", "garbage", "truncate", "empty", "reset", "slow")
@@ -46,7 +61,7 @@ class Faults:
         return fault in self._faults
 
     def find(self, name, capture=None):
-        """The first fault of that name that applies to this capture. Acting on it more than `count` times is take()'s matter."""
+        """The first fault of that name that applies to this capture."""
         return next((f for f in self._faults if f["name"] == name and self._applies(f, capture)), None)
 
     def take(self, name, capture=None):

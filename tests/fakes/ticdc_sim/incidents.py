@@ -36,7 +36,7 @@ def _change_id(cluster, capture):
     capture.registered = False
     capture.drain_target = None
     capture.id = new_id(cluster.rng)
-    cluster.later(cluster.durations.register_ms, lambda: cluster._register(capture))
+    cluster.register_later(capture)
 
 
 _AT_ONCE = {"id_change": _change_id, "fence": _fence}

@@ -1,7 +1,7 @@
 """/metrics: the truth about one process, in Prometheus text (section 9), with the traps of the versions simulated.
 
-Claims: vector series appear with their first use and stay at 0; the broker gauge is recomputed every 5 s; ticdc_event_service_dispatcher_count
-drifts negative, because triggers are decremented and never incremented; managers stay on drained nodes. The histograms are noise.
+Claims: vector series appear with their first use and stay at 0; the broker gauge is recomputed every 5 s; managers stay on drained nodes;
+ticdc_event_service_dispatcher_count drifts negative, because triggers are decremented and never incremented. The histograms are noise.
 """
 
 import time
@@ -89,7 +89,7 @@ def _labels(changefeed_id):
 
 
 def _by_type(kinds, counts):
-    return [("", {**_labels(cf), "event_type": _EVENT_TYPES[mode]}, counts.get((cf, mode), 0)) for cf, mode in kinds]
+    return [("", {"changefeed": cf, "event_type": _EVENT_TYPES[mode], "namespace": "default"}, counts.get((cf, mode), 0)) for cf, mode in kinds]
 
 
 def _broker(cluster, capture):
