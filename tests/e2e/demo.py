@@ -152,7 +152,7 @@ def liar(cluster, screen):
 
 def run(family, screen):
     screen.say(f"-- TiCDC family {family}: 3 captures, 30 changefeeds, 600 tables; namespace {NAMESPACE}")
-    with Cluster(family, sidecar_args=("--batch-size", "25")) as cluster:
+    with Cluster(family, sidecar_args=("--batch-size", "25"), sim_args=("--move-ms", "250")) as cluster:
         screen.mark(f"family {family}: cluster up, sidecar of {cluster.leader()} coordinates")
         if family == "N0":
             liar(cluster, screen)
