@@ -103,7 +103,7 @@ enum td_effect_kind {
 	TD_EFFECT_PUBLISH, /* write the view of uid to its object; done means it is durable */
 	TD_EFFECT_OBSERVE_NODES,
 	TD_EFFECT_OBSERVE_WORKLOAD,
-	TD_EFFECT_OBSERVE_CHANGEFEED, /* changefeed, tables */
+	TD_EFFECT_OBSERVE_CHANGEFEED, /* changefeed */
 	TD_EFFECT_OBSERVE_PROCESS,    /* of node at address */
 	TD_EFFECT_DETECT_FAMILY,
 	TD_EFFECT_RESIGN,          /* ask node at address to give up being TiCDC's coordinator */
@@ -120,7 +120,6 @@ struct td_effect {
 	char address[TD_ADDRESS_MAX]; /* capture to talk to; "" : any (the shell's own) */
 	char node[TD_ID_MAX];         /* capture id: target of a drain, destination of a move */
 	const char *changefeed;       /* borrowed: valid until the next step */
-	bool tables;
 	int64_t table_id;
 	int mode;
 	uint64_t epoch;

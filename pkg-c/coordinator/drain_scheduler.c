@@ -170,7 +170,6 @@ static void confirm(struct td_core *core, const struct td_request *request)
 		if (!effect)
 			return;
 		(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
-		effect->tables = true; /* also for a maintainer: its list can be read once it has bootstrapped, and not before */
 		changefeed->looked_ms = core->now_ms;
 	}
 }

@@ -56,7 +56,7 @@ struct td_changefeed_view {
 	const char *name;            /* "keyspace/name" */
 	bool running;                /* has or should have a maintainer */
 	const char *maintainer_addr; /* advertise address; "" when there is none */
-	bool tables_known;           /* false: only maintainer_addr was asked */
+	bool tables_known;           /* false: it has no maintainer that could list them */
 	const struct td_span *spans;
 	size_t span_count;
 	uint32_t triggers_unplaced; /* expected but in no list: a maintainer that is not bootstrapped */

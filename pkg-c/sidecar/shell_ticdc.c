@@ -119,7 +119,7 @@ bool td_shell_ask_ticdc(struct td_errand *errand)
 		errand->ticdc_call = td_ticdc_observe_workload(ticdc, address, on_workload, errand);
 		break;
 	case TD_EFFECT_OBSERVE_CHANGEFEED:
-		errand->ticdc_call = td_ticdc_observe_changefeed(ticdc, address, e->changefeed, e->tables, on_changefeed, errand);
+		errand->ticdc_call = td_ticdc_observe_changefeed(ticdc, address, e->changefeed, on_changefeed, errand);
 		break;
 	case TD_EFFECT_OBSERVE_PROCESS:
 		errand->ticdc_call = td_ticdc_observe_process(ticdc, address, NULL, on_process, errand);

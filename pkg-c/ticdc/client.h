@@ -103,12 +103,12 @@ typedef void (*td_ticdc_workload_fn)(const struct td_workload_view *workload, co
 struct td_ticdc_call *td_ticdc_observe_workload(struct td_ticdc_client *c, const char *address, td_ticdc_workload_fn done,
 						void *userdata);
 
-/* One changefeed of the same: detail, and with tables also its tables lists. A changefeed that does not exist any more comes
- * back with running = false. */
+/* One changefeed of the same. One that does not exist any more comes back with running = false; one whose maintainer has not
+ * bootstrapped is an error. */
 typedef void (*td_ticdc_changefeed_fn)(const struct td_changefeed_view *changefeed, const struct td_error *err,
 				       void *userdata);
 struct td_ticdc_call *td_ticdc_observe_changefeed(struct td_ticdc_client *c, const char *address, const char *name,
-						  bool tables, td_ticdc_changefeed_fn done, void *userdata);
+						  td_ticdc_changefeed_fn done, void *userdata);
 
 /* Family by behaviour, never by version (contract section 0): /status keys, then the move_maintainer probe (a changefeed
  * name and a node that cannot exist: 404 page = not M), then the drain probe with a random UUID that is no capture (202 =

@@ -96,10 +96,10 @@ static void conclude(struct td_ticdc_reader *reader, bool listed)
 		.name = reader->name,
 		.running = reader->detail.running,
 		.maintainer_addr = reader->detail.running ? reader->detail.maintainer_addr : "",
-		.tables_known = reader->want_tables && (listed || !reader->detail.running),
+		.tables_known = listed || !reader->detail.running,
 		.spans = reader->merged ? reader->merged : reader->tables[0].spans,
 		.span_count = reader->tables[0].count + reader->tables[1].count,
-		.triggers_unplaced = reader->want_tables && reader->detail.running ? modes - placed : 0,
+		.triggers_unplaced = reader->detail.running ? modes - placed : 0,
 	};
 	td_error_clear(&none);
 	reader->done(reader, &none, reader->userdata);
@@ -186,7 +186,7 @@ static void on_detail(const struct td_http_response *response, const struct td_e
 		(void)td_ticdc_decode_detail(response, reader->name, &reader->detail, &err);
 	if (err.code != TD_OK)
 		fail(reader, &err, "detail", reader->address);
-	else if (reader->want_tables && reader->detail.running && reader->detail.maintainer_addr[0] != '\0')
+	else if (reader->detail.running && reader->detail.maintainer_addr[0] != '\0')
 		ask_tables(reader, 0);
 	else
 		conclude(reader, false);
@@ -228,7 +228,7 @@ static void on_read(struct td_ticdc_reader *reader, const struct td_error *err, 
 }
 
 struct td_ticdc_call *td_ticdc_observe_changefeed(struct td_ticdc_client *c, const char *address, const char *name,
-						  bool tables, td_ticdc_changefeed_fn done, void *userdata)
+						  td_ticdc_changefeed_fn done, void *userdata)
 {
 	struct single *single = calloc(1, sizeof(*single));
 
@@ -242,7 +242,6 @@ struct td_ticdc_call *td_ticdc_observe_changefeed(struct td_ticdc_client *c, con
 	single->reader = (struct td_ticdc_reader){.call = &single->call,
 						  .name = single->name,
 						  .address = single->address,
-						  .want_tables = tables,
 						  .done = on_read,
 						  .userdata = single};
 	if (single->name && single->address && td_ticdc_reader_start(&single->reader))

@@ -15,7 +15,6 @@ struct td_ticdc_reader {
 	struct td_ticdc_call *call;
 	const char *name;
 	const char *address;
-	bool want_tables;
 	td_ticdc_reader_fn done;
 	void *userdata;
 

@@ -179,7 +179,6 @@ static void read_more(struct workload *workload)
 		*reader = (struct td_ticdc_reader){.call = &workload->call,
 						   .name = workload->listed[workload->next].name,
 						   .address = workload->address,
-						   .want_tables = true,
 						   .done = on_read,
 						   .userdata = workload};
 		workload->active++;

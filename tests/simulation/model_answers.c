@@ -130,7 +130,7 @@ static const char *shown_address(const struct model *m, const struct model_work 
 }
 
 /* False: the books cannot be read (contract 11, row 10). */
-static bool show_changefeed(struct model *m, const struct model_changefeed *cf, bool tables, struct td_changefeed_view *view)
+static bool show_changefeed(struct model *m, const struct model_changefeed *cf, struct td_changefeed_view *view)
 {
 	struct td_span *spans = checked(calloc(cf->span_count + 1, sizeof(*spans)));
 
@@ -140,8 +140,8 @@ static bool show_changefeed(struct model *m, const struct model_changefeed *cf, 
 		view->tables_known = true;
 		return true;
 	}
-	if (view->maintainer_addr[0] == '\0' || !tables) {
-		view->triggers_unplaced = tables ? 1 : 0;
+	if (view->maintainer_addr[0] == '\0') {
+		view->triggers_unplaced = 1;
 		return true;
 	}
 	if (cf->maintainer.node == NOWHERE || cf->maintainer.move == MOVE_STARTING || m->now_ms < cf->maintainer.settled_ms)
@@ -158,7 +158,7 @@ static void show_workload(struct model *m, struct model_answer *a)
 	a->changefeeds = checked(calloc(m->changefeed_count + 1, sizeof(*a->changefeeds)));
 	a->workload = (struct td_workload_view){m->nodes[m->coordinator].id, a->changefeeds, m->changefeed_count};
 	for (size_t i = 0; i < m->changefeed_count; i++)
-		if (!show_changefeed(m, &m->changefeeds[i], true, &a->changefeeds[i]))
+		if (!show_changefeed(m, &m->changefeeds[i], &a->changefeeds[i]))
 			refuse(a, "tables: CDC:ErrMaintainerNotFounded");
 }
 
@@ -176,7 +176,7 @@ static void show_one(struct model *m, struct model_answer *a)
 
 	a->changefeeds = checked(calloc(1, sizeof(*a->changefeeds)));
 	a->workload.count = 1;
-	if (!cf || !show_changefeed(m, cf, a->effect.tables, &a->changefeeds[0]))
+	if (!cf || !show_changefeed(m, cf, &a->changefeeds[0]))
 		refuse(a, "tables: CDC:ErrMaintainerNotFounded");
 }
 

@@ -44,13 +44,13 @@ static void on_changefeed(const struct td_changefeed_view *changefeed, const str
 	td_loop_stop(outcome->peer->loop);
 }
 
-static struct outcome observe(struct peer *peer, const struct rule *rules, bool tables)
+static struct outcome observe(struct peer *peer, const struct rule *rules)
 {
 	struct outcome outcome = {.peer = peer};
 
 	peer_script(peer, rules);
 	assert_non_null(
-		td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", tables, on_changefeed, &outcome));
+		td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", on_changefeed, &outcome));
 	assert_int_equal(outcome.calls, 0);
 	peer_run(peer);
 	assert_int_equal(outcome.calls, 1);
@@ -60,38 +60,31 @@ static struct outcome observe(struct peer *peer, const struct rule *rules, bool 
 static void changefeed_views(void **state)
 {
 	static const struct {
-		bool tables;
 		const char *text;
 		struct rule rules[6];
 	} cases[] = {
-		{false, "ks/cf running placed unknown unplaced=0:", {DETAIL(AT1)}},
-		{false, "ks/cf running unknown unplaced=0:", {DETAIL("\"state\":\"warning\"")}},
-		{false, "ks/cf resting unknown unplaced=0:", {DETAIL("\"state\":\"stopped\"")}},
-		{true, "ks/cf resting known unplaced=0:", {DETAIL("\"state\":\"failed\"," REDO)}},
-		{true, "ks/cf resting known unplaced=0:", {{0, "GET " CF Q, 0, 400, JSON, GONE}}},
-		{false, "ks/cf resting unknown unplaced=0:", {{0, "GET " CF Q, 0, 400, JSON, GONE}}},
+		{"ks/cf running unknown unplaced=1:", {DETAIL("\"state\":\"warning\"")}},
+		{"ks/cf resting known unplaced=0:", {DETAIL("\"state\":\"stopped\"")}},
+		{"ks/cf resting known unplaced=0:", {DETAIL("\"state\":\"failed\"," REDO)}},
+		{"ks/cf resting known unplaced=0:", {{0, "GET " CF Q, 0, 400, JSON, GONE}}},
 		/* no maintainer: nobody to ask, and nothing is empty */
-		{true, "ks/cf running unknown unplaced=1:", {DETAIL("\"state\":\"normal\"")}},
-		{true, "ks/cf running unknown unplaced=2:", {DETAIL("\"state\":\"pending\"," REDO)}},
-		{true,
-		 "ks/cf running placed known unplaced=0: 1/0@b 2/0@b 2/0@b",
+		{"ks/cf running unknown unplaced=1:", {DETAIL("\"state\":\"normal\"")}},
+		{"ks/cf running unknown unplaced=2:", {DETAIL("\"state\":\"pending\"," REDO)}},
+		{"ks/cf running placed known unplaced=0: 1/0@b 2/0@b 2/0@b",
 		 {DETAIL(AT1), TABLES("0", ITEMS(ITEM("b", "2,0,1,2")))}},
-		{true,
-		 "ks/cf running placed known unplaced=0: 1/0@b 2/0@ 9223372036854775807/0@a",
+		{"ks/cf running placed known unplaced=0: 1/0@b 2/0@ 9223372036854775807/0@a",
 		 {DETAIL(AT1), TABLES("0", "{\"total\":3,\"items\":[" ITEM("", "2") "," ITEM("b", "0,1") "," ITEM(
 						   "a", "9223372036854775807") "]}")}},
-		{true, "ks/cf running placed known unplaced=1: 1/0@b", {DETAIL(AT1), TABLES("0", ITEMS(ITEM("b", "1")))}},
-		{true,
-		 "ks/cf running placed known unplaced=0: 1/0@b 1/1@b",
+		{"ks/cf running placed known unplaced=1: 1/0@b", {DETAIL(AT1), TABLES("0", ITEMS(ITEM("b", "1")))}},
+		{"ks/cf running placed known unplaced=0: 1/0@b 1/1@b",
 		 {DETAIL(AT1 "," REDO), TABLES("0", ITEMS(ITEM("b", "0,1"))), TABLES("1", ITEMS(ITEM("b", "0,1")))}},
-		{true,
-		 "ks/cf running placed known unplaced=1: 1/0@b",
+		{"ks/cf running placed known unplaced=1: 1/0@b",
 		 {DETAIL(AT1 "," REDO), TABLES("0", ITEMS(ITEM("b", "0,1"))), TABLES("1", ITEMS(ITEM("", "0"))),
 		  COUNT("1", "1")}},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct outcome outcome = observe(*state, cases[i].rules, cases[i].tables);
+		struct outcome outcome = observe(*state, cases[i].rules);
 
 		if (outcome.err.code != TD_OK || strcmp(outcome.text, cases[i].text) != 0)
 			fail_msg("case %zu: %s | %s", i, outcome.text, outcome.err.text);
@@ -142,7 +135,7 @@ static void changefeed_reads_that_fail_are_errors(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct outcome outcome = observe(*state, cases[i].rules, true);
+		struct outcome outcome = observe(*state, cases[i].rules);
 
 		if (outcome.err.code == TD_OK || !strstr(outcome.err.text, cases[i].text))
 			fail_msg("case %zu: %s | %s", i, outcome.text, outcome.err.text);
@@ -155,7 +148,7 @@ static void changefeed_without_redo_is_never_asked_for_mode_1(void **state)
 	static const struct rule rules[] = {DETAIL(AT1), TABLES("0", ITEMS(ITEM("b", "0,1"))), {0}};
 	struct peer *peer = *state;
 
-	(void)observe(peer, rules, true);
+	(void)observe(peer, rules);
 	assert_null(strstr(td_buf_text(&peer->log), "mode=1"));
 }
 
@@ -177,7 +170,7 @@ static void changefeed_cancelled_at_any_request_stays_silent(void **state)
 		struct td_ticdc_call *call;
 
 		peer_script(peer, cases[i].rules);
-		call = td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", true, on_changefeed,
+		call = td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", on_changefeed,
 						   &outcome);
 		assert_non_null(call);
 		while (!strstr(td_buf_text(&peer->log), cases[i].last))
