@@ -84,7 +84,7 @@ struct td_core {
 	char note[160];        /* last error of an observation, for the message */
 };
 
-/* ---- core.c ---- */
+/* ---- core.c, effects.c ---- */
 
 /* Asks to be stepped again at a time. */
 void td_core_want(struct td_core *core, int64_t at_ms);
@@ -100,6 +100,9 @@ bool td_core_in_flight(const struct td_core *core, enum td_effect_kind kind, con
 /* An address to ask about the cluster: TiCDC's coordinator when it is known and answers; after failures another capture each
  * time; "" for the shell's own. */
 const char *td_core_contact(const struct td_core *core);
+
+/* Takes the flight of an answer out of the table; the caller frees its changefeed. False: no such answer is due. */
+bool td_core_take_flight(struct td_core *core, uint64_t id, struct td_flight *ret);
 
 /* ---- requests.c ---- */
 
