@@ -27,7 +27,8 @@ int main(int argc, char **argv)
 		puts("ticdc-drain-sidecar " TD_VERSION);
 		status = 0;
 	} else if ((level = td_log_level_from_text(config.log_level)) < 0) {
-		(void)fprintf(stderr, "ticdc-drain-sidecar: --log-level: \"%s\" is not debug, info, warn or error\n", config.log_level);
+		(void)fprintf(stderr, "ticdc-drain-sidecar: --log-level: \"%s\" is not debug, info, warn or error\n",
+			      config.log_level);
 	} else {
 		td_log_set_level((enum td_log_level)level);
 		status = td_app_run(&config);

@@ -82,7 +82,8 @@ static void count_reads(struct td_core *core)
 
 static void apply_nodes(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
 {
-	static const struct td_result empty = {.why = "the captures list is empty, which it cannot be"}; /* contract 11, row 4 */
+	static const struct td_result empty = {
+		.why = "the captures list is empty, which it cannot be"}; /* contract 11, row 4 */
 
 	if (result->outcome != TD_OUTCOME_DONE || result->nodes->count == 0) {
 		core->nodes_failures++;

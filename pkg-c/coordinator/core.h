@@ -30,13 +30,13 @@
 struct td_core;
 
 struct td_core_options {
-	int batch_default;           /* moves at once when the request names no batchSize */
+	int batch_default;	     /* moves at once when the request names no batchSize */
 	int64_t process_poll_ms;     /* W3 while draining: the cheap progress meter */
-	int64_t nodes_poll_ms;       /* captures list while a request is open */
+	int64_t nodes_poll_ms;	     /* captures list while a request is open */
 	int64_t workload_poll_ms;    /* W2 while work remains that the plan does not explain */
-	int64_t native_poll_ms;      /* the native drain call */
+	int64_t native_poll_ms;	     /* the native drain call */
 	int64_t confirm_poll_ms;     /* looking whether an accepted move is done */
-	int64_t resend_ms;           /* an unconfirmed move is asked for again after this */
+	int64_t resend_ms;	     /* an unconfirmed move is asked for again after this */
 	int64_t broker_refresh_ms;   /* TiCDC recomputes its event broker gauge this often: W3 zeros must span more */
 	int64_t publish_interval_ms; /* progress is published no more often than this; phase changes at once */
 };
@@ -47,18 +47,18 @@ extern const struct td_core_options td_core_defaults;
 
 /* A DrainRequest as it stands: given when it appears and whenever it or its pod changes. Strings are copied. */
 struct td_request_input {
-	const char *uid;         /* of the object */
-	const char *name;        /* of the object, for people */
-	const char *pod;         /* one of pod and capture is set, the other NULL */
+	const char *uid;  /* of the object */
+	const char *name; /* of the object, for people */
+	const char *pod;  /* one of pod and capture is set, the other NULL */
 	const char *capture;
-	const char *invalid;     /* not NULL: what is wrong with the spec; nothing else is read */
-	bool pod_exists;         /* meaningless without pod */
-	bool pod_terminating;    /* has a deletionTimestamp: it goes before requests without a deadline */
-	bool pod_gone;           /* the pod that was drained is not there any more (by uid) */
+	const char *invalid;  /* not NULL: what is wrong with the spec; nothing else is read */
+	bool pod_exists;      /* meaningless without pod */
+	bool pod_terminating; /* has a deletionTimestamp: it goes before requests without a deadline */
+	bool pod_gone;	      /* the pod that was drained is not there any more (by uid) */
 	bool dry_run;
-	int batch;               /* 0: default */
-	int64_t created_ms;      /* order among equals; any scale that grows */
-	int64_t deadline_ms;     /* 0: none */
+	int batch;	     /* 0: default */
+	int64_t created_ms;  /* order among equals; any scale that grows */
+	int64_t deadline_ms; /* 0: none */
 
 	/* The durable state found in its status, for a new leader. */
 	enum td_phase phase;
@@ -78,14 +78,14 @@ enum td_outcome {
 struct td_result {
 	uint64_t effect_id;
 	enum td_outcome outcome;
-	const char *why;  /* for failed and unknown: error text */
-	int64_t answer;   /* NATIVE_DRAIN done: what TiCDC says remains */
+	const char *why;       /* for failed and unknown: error text */
+	int64_t answer;	       /* NATIVE_DRAIN done: what TiCDC says remains */
 	enum td_family family; /* DETECT_FAMILY done */
 	const char *family_why;
-	const struct td_nodes_view *nodes;             /* OBSERVE_NODES done */
-	const struct td_workload_view *workload;       /* OBSERVE_WORKLOAD done */
-	const struct td_changefeed_view *changefeed;   /* OBSERVE_CHANGEFEED done */
-	const struct td_process_view *process;         /* OBSERVE_PROCESS done (its own "known" may be false) */
+	const struct td_nodes_view *nodes;	     /* OBSERVE_NODES done */
+	const struct td_workload_view *workload;     /* OBSERVE_WORKLOAD done */
+	const struct td_changefeed_view *changefeed; /* OBSERVE_CHANGEFEED done */
+	const struct td_process_view *process;	     /* OBSERVE_PROCESS done (its own "known" may be false) */
 };
 
 enum td_input_kind { TD_INPUT_TICK, TD_INPUT_REQUEST, TD_INPUT_REQUEST_GONE, TD_INPUT_RESULT, TD_INPUT_KIND_COUNT };
@@ -93,8 +93,8 @@ enum td_input_kind { TD_INPUT_TICK, TD_INPUT_REQUEST, TD_INPUT_REQUEST_GONE, TD_
 struct td_input {
 	enum td_input_kind kind;
 	const struct td_request_input *request; /* REQUEST */
-	const char *uid;                        /* REQUEST_GONE */
-	const struct td_result *result;         /* RESULT */
+	const char *uid;			/* REQUEST_GONE */
+	const struct td_result *result;		/* RESULT */
 };
 
 /* ---- effects ---- */
@@ -106,8 +106,8 @@ enum td_effect_kind {
 	TD_EFFECT_OBSERVE_CHANGEFEED, /* changefeed */
 	TD_EFFECT_OBSERVE_PROCESS,    /* of node at address */
 	TD_EFFECT_DETECT_FAMILY,
-	TD_EFFECT_RESIGN,          /* ask node at address to give up being TiCDC's coordinator */
-	TD_EFFECT_NATIVE_DRAIN,    /* ask the coordinator at address to drain node; repeated, idempotent */
+	TD_EFFECT_RESIGN,	   /* ask node at address to give up being TiCDC's coordinator */
+	TD_EFFECT_NATIVE_DRAIN,	   /* ask the coordinator at address to drain node; repeated, idempotent */
 	TD_EFFECT_MOVE_MAINTAINER, /* changefeed to node, asked of address */
 	TD_EFFECT_MOVE_DISPATCHER, /* table_id, mode of changefeed to node */
 	TD_EFFECT_KIND_COUNT
@@ -116,10 +116,10 @@ enum td_effect_kind {
 struct td_effect {
 	uint64_t id;
 	enum td_effect_kind kind;
-	char uid[TD_ID_MAX];          /* the request it serves; "" for none */
+	char uid[TD_ID_MAX];	      /* the request it serves; "" for none */
 	char address[TD_ADDRESS_MAX]; /* capture to talk to; "" : any (the shell's own) */
-	char node[TD_ID_MAX];         /* capture id: target of a drain, destination of a move */
-	const char *changefeed;       /* borrowed: valid until the next step */
+	char node[TD_ID_MAX];	      /* capture id: target of a drain, destination of a move */
+	const char *changefeed;	      /* borrowed: valid until the next step */
 	int64_t table_id;
 	int mode;
 	uint64_t epoch;
@@ -131,14 +131,14 @@ bool td_effect_changes_ticdc(enum td_effect_kind kind);
 /* ---- what a request looks like from outside: the source of its object's status ---- */
 
 struct td_witness_state {
-	bool offered;      /* this family has this witness */
-	bool zero;         /* its last read said zero */
-	bool known;        /* its last read said anything */
-	bool settled;      /* zero on enough consecutive reads */
-	int reads;         /* consecutive zeros */
-	int64_t last_ms;   /* time of the last read; 0: never */
+	bool offered;		 /* this family has this witness */
+	bool zero;		 /* its last read said zero */
+	bool known;		 /* its last read said anything */
+	bool settled;		 /* zero on enough consecutive reads */
+	int reads;		 /* consecutive zeros */
+	int64_t last_ms;	 /* time of the last read; 0: never */
 	struct td_counts counts; /* what it saw last */
-	char note[160];    /* why it is not zero or not known; "" otherwise */
+	char note[160];		 /* why it is not zero or not known; "" otherwise */
 };
 
 struct td_request_view {
@@ -150,14 +150,14 @@ struct td_request_view {
 	const char *pod; /* "" when unknown */
 	const char *capture, *address;
 	uint64_t epoch;
-	int queue_position;      /* 1: next; 0: not queued */
-	const char *blocked_by;  /* pod or capture; "" */
-	bool started;            /* initial and remaining mean something */
+	int queue_position;	/* 1: next; 0: not queued */
+	const char *blocked_by; /* pod or capture; "" */
+	bool started;		/* initial and remaining mean something */
 	struct td_counts initial, remaining, moved;
 	int progress_percent;
 	int64_t started_ms, completed_ms, deadline_ms, eta_ms; /* 0: none */
-	const struct td_witness_state *witnesses; /* TD_WITNESS_COUNT of them */
-	const char *coordinator;                  /* TiCDC's, under which the witnesses were read */
+	const struct td_witness_state *witnesses;	       /* TD_WITNESS_COUNT of them */
+	const char *coordinator;			       /* TiCDC's, under which the witnesses were read */
 };
 
 /* ---- the machine ---- */

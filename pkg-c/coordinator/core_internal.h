@@ -11,8 +11,8 @@
 struct td_request {
 	char uid[TD_ID_MAX];
 	char name[TD_NAME_MAX];
-	char pod[TD_NAME_MAX];      /* asked for, or found out; "" */
-	char capture[TD_ID_MAX];    /* asked for, or found out; "" */
+	char pod[TD_NAME_MAX];	 /* asked for, or found out; "" */
+	char capture[TD_ID_MAX]; /* asked for, or found out; "" */
 	char address[TD_ADDRESS_MAX];
 	bool by_pod;
 	bool pod_exists, pod_terminating, pod_gone, dry_run;
@@ -23,8 +23,8 @@ struct td_request {
 	enum td_reason reason;
 	char message[TD_TEXT_MAX];
 	uint64_t epoch;
-	bool recovered;  /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
-	bool durable;   /* phase Draining with our epoch is stored: effects may follow */
+	bool recovered; /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
+	bool durable;	/* phase Draining with our epoch is stored: effects may follow */
 	bool started;
 	struct td_counts initial, remaining;
 	int64_t started_ms, completed_ms, eta_ms;
@@ -34,13 +34,13 @@ struct td_request {
 	char coordinator[TD_ID_MAX];
 	enum td_family family;
 
-	bool dirty;       /* what the object shows is older than this */
+	bool dirty;	  /* what the object shows is older than this */
 	bool phase_dirty; /* and the phase or reason changed: publish at once */
 	int64_t published_ms;
 	int64_t publish_not_before_ms;
-	int64_t since_ms;   /* when it came to us: older captures lists say nothing about it */
-	int absent_reads;   /* consecutive captures lists without its capture */
-	int last_reads;     /* consecutive captures lists in which no other node could ever take work */
+	int64_t since_ms; /* when it came to us: older captures lists say nothing about it */
+	int absent_reads; /* consecutive captures lists without its capture */
+	int last_reads;	  /* consecutive captures lists in which no other node could ever take work */
 	struct td_request_view view;
 };
 
@@ -50,7 +50,7 @@ struct td_flight {
 	int64_t asked_ms; /* when it was queued: its answer is about some moment since */
 	enum td_effect_kind kind;
 	char uid[TD_ID_MAX];
-	char *changefeed; /* owned; NULL for none */
+	char *changefeed;    /* owned; NULL for none */
 	enum td_phase phase; /* PUBLISH: what is being made durable */
 	uint64_t epoch;
 };
@@ -71,7 +71,7 @@ struct td_core {
 	struct td_request **requests; /* sorted by uid */
 	size_t request_count;
 	char active[TD_ID_MAX]; /* uid of the request being worked on; "" */
-	int64_t active_ms;      /* since when */
+	int64_t active_ms;	/* since when */
 	uint64_t epoch_max;
 
 	struct td_flight *flights;
@@ -79,9 +79,10 @@ struct td_core {
 	struct td_effect *queue; /* queued, not yet taken by the shell: a ring would save nothing at this size */
 	size_t queue_head, queue_count, queue_capacity;
 	uint64_t next_id;
-	int64_t started_ms[TD_EFFECT_KIND_COUNT]; /* last time an effect of the kind was queued; INT64_MIN: never in this drain */
-	int nodes_failures;    /* consecutive */
-	char note[160];        /* last error of an observation, for the message */
+	int64_t started_ms
+		[TD_EFFECT_KIND_COUNT]; /* last time an effect of the kind was queued; INT64_MIN: never in this drain */
+	int nodes_failures;		/* consecutive */
+	char note[160];			/* last error of an observation, for the message */
 };
 
 /* ---- core.c, effects.c ---- */

@@ -16,8 +16,8 @@ static void describe_moving(const struct td_core *core, const struct td_request 
 	const struct td_counts *left = &request->remaining;
 
 	(void)td_buf_append_format(out, "moving %s: %u maintainers and %u dispatchers left on %s",
-				   request->reason == TD_REASON_MOVING_MAINTAINERS ? "maintainers" : "dispatchers", left->maintainers,
-				   left->dispatchers, who(request));
+				   request->reason == TD_REASON_MOVING_MAINTAINERS ? "maintainers" : "dispatchers",
+				   left->maintainers, left->dispatchers, who(request));
 	if (core->operators.count)
 		(void)td_buf_append_format(out, ", %zu moves in flight", core->operators.count);
 }
@@ -27,7 +27,8 @@ static void describe_verifying(const struct td_core *core, const struct td_reque
 	enum td_witness dissenter = td_verdict_dissenter(&core->verdict);
 
 	if (dissenter == TD_WITNESS_COUNT)
-		(void)td_buf_append_format(out, "all witnesses say that %s is empty; reading them again to be certain", who(request));
+		(void)td_buf_append_format(out, "all witnesses say that %s is empty; reading them again to be certain",
+					   who(request));
 	else
 		(void)td_buf_append_format(out, "not believed to be empty: witness %s: %s", td_witness_name(dissenter),
 					   core->verdict.witnesses[dissenter].note);
@@ -41,14 +42,16 @@ static void describe_pending(const struct td_core *core, const struct td_request
 		(void)td_buf_append_format(out, "position %d in the queue, blocked by %s", request->queue_position,
 					   request->blocked_by);
 	else if (request->reason == TD_REASON_WAITING_FOR_SLOT)
-		(void)td_buf_append_format(out, "blocked by %s: TiCDC keeps its only drain slot for it until that process stops",
+		(void)td_buf_append_format(out,
+					   "blocked by %s: TiCDC keeps its only drain slot for it until that process stops",
 					   request->blocked_by);
 	else if (request->reason == TD_REASON_WAITING_FOR_CAPTURE)
 		(void)td_buf_append_format(out, "no capture is registered for pod %s yet", request->pod);
 	else if (core->nodes.reads == 0)
 		(void)td_buf_append_format(out, "asking TiCDC for its captures: %s", note);
 	else
-		(void)td_buf_append_format(out, "finding out what this TiCDC can do%s%s", core->note[0] ? ": " : "", core->note);
+		(void)td_buf_append_format(out, "finding out what this TiCDC can do%s%s", core->note[0] ? ": " : "",
+					   core->note);
 }
 
 static void describe(const struct td_core *core, const struct td_request *request, struct td_buf *out)
@@ -63,7 +66,9 @@ static void describe(const struct td_core *core, const struct td_request *reques
 		(void)td_buf_append_format(out, "%s is TiCDC's coordinator: waiting for another capture to take over%s%s",
 					   who(request), core->note[0] ? ": " : "", core->note);
 	else if (request->reason == TD_REASON_NO_DESTINATION)
-		(void)td_buf_append_format(out, "no capture can take the %u maintainers and %u dispatchers of %s now: all others are leaving or do not answer",
+		(void)td_buf_append_format(out,
+					   "no capture can take the %u maintainers and %u dispatchers of %s now: all others "
+					   "are leaving or do not answer",
 					   request->remaining.maintainers, request->remaining.dispatchers, who(request));
 	else if (request->reason == TD_REASON_WAITING_FOR_NATIVE)
 		(void)td_buf_append_format(out, "TiCDC's drain call: %s", note);
@@ -107,27 +112,32 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 	td_buf_init(&out, TD_TEXT_MAX * 2);
 	switch (reason) {
 	case TD_REASON_PROVEN_EMPTY:
-		(void)td_buf_append_format(&out, "%s is empty: %u maintainers and %u dispatchers moved, every witness says zero",
+		(void)td_buf_append_format(&out,
+					   "%s is empty: %u maintainers and %u dispatchers moved, every witness says zero",
 					   who(request), request->initial.maintainers, request->initial.dispatchers);
 		break;
 	case TD_REASON_CAPTURE_GONE:
-		(void)td_buf_append_format(&out, "capture %s left the cluster before it was empty: %u maintainers and %u dispatchers remained",
-					   request->capture, left->maintainers, left->dispatchers);
+		(void)td_buf_append_format(
+			&out, "capture %s left the cluster before it was empty: %u maintainers and %u dispatchers remained",
+			request->capture, left->maintainers, left->dispatchers);
 		break;
 	case TD_REASON_POD_NOT_FOUND:
-		(void)td_buf_append_format(&out, "spec.podName: no pod \"%s\" in this namespace among TiCDC's pods", request->pod);
+		(void)td_buf_append_format(&out, "spec.podName: no pod \"%s\" in this namespace among TiCDC's pods",
+					   request->pod);
 		break;
 	case TD_REASON_CAPTURE_NOT_FOUND:
 		(void)td_buf_append_format(&out, "spec.captureID: no capture \"%s\" is registered in TiCDC (%zu others are)",
 					   request->capture, core->nodes.count);
 		break;
 	case TD_REASON_NO_DESTINATION:
-		(void)td_buf_append_format(&out, "no other capture can take the work of %s: it is the last one that is not leaving",
-					   who(request));
+		(void)td_buf_append_format(
+			&out, "no other capture can take the work of %s: it is the last one that is not leaving",
+			who(request));
 		break;
 	case TD_REASON_FAKE_DRAIN:
 		(void)td_buf_append_format(&out,
-					   "family N0: %s. Its 0 is not believed: %u maintainers and %u dispatchers remain on %s and cannot be drained",
+					   "family N0: %s. Its 0 is not believed: %u maintainers and %u dispatchers remain "
+					   "on %s and cannot be drained",
 					   core->family_why, left->maintainers, left->dispatchers, who(request));
 		break;
 	case TD_REASON_CLASSIC:
@@ -135,7 +145,8 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 					   left->dispatchers, who(request));
 		break;
 	case TD_REASON_DRY_RUN:
-		(void)td_buf_append_format(&out, "dry run: would move %u maintainers and %u dispatchers off %s; nothing was moved",
+		(void)td_buf_append_format(&out,
+					   "dry run: would move %u maintainers and %u dispatchers off %s; nothing was moved",
 					   request->initial.maintainers, request->initial.dispatchers, who(request));
 		break;
 	case TD_REASON_DEADLINE:

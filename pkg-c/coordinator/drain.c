@@ -16,8 +16,8 @@
 
 void td_drain_observe_process(struct td_core *core, const struct td_request *request)
 {
-	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_OBSERVE_PROCESS, request->uid,
-						      core->options.process_poll_ms);
+	struct td_effect *effect =
+		td_core_emit_paced(core, TD_EFFECT_OBSERVE_PROCESS, request->uid, core->options.process_poll_ms);
 
 	if (!effect)
 		return;
@@ -73,7 +73,8 @@ static void move_coordinator(struct td_core *core, const struct td_request *requ
 
 static void ask_native(struct td_core *core, const struct td_request *request)
 {
-	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_NATIVE_DRAIN, request->uid, core->options.native_poll_ms);
+	struct td_effect *effect =
+		td_core_emit_paced(core, TD_EFFECT_NATIVE_DRAIN, request->uid, core->options.native_poll_ms);
 
 	if (!effect)
 		return;
@@ -103,8 +104,8 @@ static bool is_unexplained(const struct td_core *core)
 {
 	const struct td_counts *left = &core->verdict.witnesses[TD_WITNESS_PROCESS].counts;
 
-	return core->operators.count == 0 && core->workload.target_maintainers == 0 && core->workload.target_dispatchers == 0 &&
-	       (left->maintainers || left->dispatchers);
+	return core->operators.count == 0 && core->workload.target_maintainers == 0 &&
+	       core->workload.target_dispatchers == 0 && (left->maintainers || left->dispatchers);
 }
 
 static void execute(struct td_core *core, const struct td_request *request)
@@ -173,7 +174,7 @@ static void verify(struct td_core *core, struct td_request *request)
 		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
 	td_request_enter(core, request, TD_PHASE_VERIFYING,
 			 td_verdict_dissenter(verdict) == TD_WITNESS_COUNT ? TD_REASON_COMPARING_WITNESSES
-									  : TD_REASON_WITNESSES_DISAGREE);
+									   : TD_REASON_WITNESSES_DISAGREE);
 }
 
 /* What is being moved now, for the object. */

@@ -42,7 +42,8 @@ static void count_all_coming(struct td_core *core)
 static bool send(struct td_core *core, const struct td_request *request, struct td_operator *op)
 {
 	struct td_node *destination = td_nodes_least_loaded(&core->nodes, load_of(op), request->capture);
-	enum td_effect_kind kind = op->kind == TD_OPERATOR_MAINTAINER ? TD_EFFECT_MOVE_MAINTAINER : TD_EFFECT_MOVE_DISPATCHER;
+	enum td_effect_kind kind =
+		op->kind == TD_OPERATOR_MAINTAINER ? TD_EFFECT_MOVE_MAINTAINER : TD_EFFECT_MOVE_DISPATCHER;
 	struct td_effect *effect;
 
 	if (!destination)
@@ -188,7 +189,8 @@ void td_drain_schedule(struct td_core *core, const struct td_request *request, b
 		return;
 	if (maintainers) {
 		fill_maintainers(core, request);
-		if (core->workload.target_maintainers > 0 || td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER) > 0)
+		if (core->workload.target_maintainers > 0 ||
+		    td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER) > 0)
 			return;
 	}
 	fill_dispatchers(core, request);

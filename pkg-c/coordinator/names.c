@@ -5,25 +5,29 @@
 #include <string.h>
 
 static const char *const family_names[] = {
-	[TD_FAMILY_UNKNOWN] = "Unknown", [TD_FAMILY_CLASSIC] = "C",	[TD_FAMILY_FAKE_DRAIN] = "N0",
+	[TD_FAMILY_UNKNOWN] = "Unknown", [TD_FAMILY_CLASSIC] = "C", [TD_FAMILY_FAKE_DRAIN] = "N0",
 	[TD_FAMILY_NATIVE] = "N1",	 [TD_FAMILY_MANAGED] = "M",
 };
 static_assert(sizeof(family_names) / sizeof(family_names[0]) == TD_FAMILY_COUNT, "a name for every family");
 
 static const char *const liveness_names[] = {
-	[TD_ALIVE] = "Alive", [TD_DRAINING] = "Draining", [TD_STOPPING] = "Stopping",
+	[TD_ALIVE] = "Alive",
+	[TD_DRAINING] = "Draining",
+	[TD_STOPPING] = "Stopping",
 };
 static_assert(sizeof(liveness_names) / sizeof(liveness_names[0]) == TD_LIVENESS_COUNT, "a name for every liveness");
 
 static const char *const witness_names[] = {
-	[TD_WITNESS_ANSWER] = "answer", [TD_WITNESS_CLUSTER] = "cluster", [TD_WITNESS_PROCESS] = "process",
+	[TD_WITNESS_ANSWER] = "answer",
+	[TD_WITNESS_CLUSTER] = "cluster",
+	[TD_WITNESS_PROCESS] = "process",
 };
 static_assert(sizeof(witness_names) / sizeof(witness_names[0]) == TD_WITNESS_COUNT, "a name for every witness");
 
 static const char *const phase_names[] = {
-	[TD_PHASE_PENDING] = "Pending",	    [TD_PHASE_DRAINING] = "Draining",	  [TD_PHASE_VERIFYING] = "Verifying",
-	[TD_PHASE_DRAINED] = "Drained",	    [TD_PHASE_RELEASED] = "Released",	  [TD_PHASE_FAILED] = "Failed",
-	[TD_PHASE_TIMED_OUT] = "TimedOut",  [TD_PHASE_CANCELLED] = "Cancelled",	  [TD_PHASE_UNSUPPORTED] = "Unsupported",
+	[TD_PHASE_PENDING] = "Pending",	   [TD_PHASE_DRAINING] = "Draining",   [TD_PHASE_VERIFYING] = "Verifying",
+	[TD_PHASE_DRAINED] = "Drained",	   [TD_PHASE_RELEASED] = "Released",   [TD_PHASE_FAILED] = "Failed",
+	[TD_PHASE_TIMED_OUT] = "TimedOut", [TD_PHASE_CANCELLED] = "Cancelled", [TD_PHASE_UNSUPPORTED] = "Unsupported",
 };
 static_assert(sizeof(phase_names) / sizeof(phase_names[0]) == TD_PHASE_COUNT, "a name for every phase");
 

@@ -12,12 +12,12 @@ struct td_node {
 	char address[TD_ADDRESS_MAX];
 	char pod[TD_NAME_MAX];
 	struct td_liveness_state liveness; /* ours */
-	int reported_liveness;             /* its own word; -1 unknown */
+	int reported_liveness;		   /* its own word; -1 unknown */
 	bool is_coordinator;
 	bool answers;
 	bool pod_terminating;
 	bool leaving; /* being drained, or was: never a destination; kept by the core, like the next */
-	bool queued;  /* to be drained later: a destination only when there is no other, for it has to give up again what it gets */
+	bool queued; /* to be drained later: a destination only when there is no other, for it has to give up again what it gets */
 
 	/* Load by the cluster's books, plus moves of ours that are on their way there. */
 	uint32_t maintainers, dispatchers;
@@ -28,8 +28,8 @@ struct td_nodes {
 	struct td_node *items;
 	size_t count;
 	char coordinator[TD_ID_MAX]; /* "" when not exactly one node claims it */
-	int coordinator_reads;       /* consecutive lists that named this coordinator */
-	int reads;                   /* lists applied so far */
+	int coordinator_reads;	     /* consecutive lists that named this coordinator */
+	int reads;		     /* lists applied so far */
 	int64_t read_ms;
 };
 

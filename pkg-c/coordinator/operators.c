@@ -65,7 +65,8 @@ struct td_operator *td_operators_find(const struct td_operators *operators, enum
 	for (size_t i = 0; i < operators->count; i++) {
 		struct td_operator *op = &operators->items[i];
 
-		if (op->kind == kind && op->table_id == table_id && op->mode == mode && strcmp(op->changefeed, changefeed) == 0)
+		if (op->kind == kind && op->table_id == table_id && op->mode == mode &&
+		    strcmp(op->changefeed, changefeed) == 0)
 			return op;
 	}
 	return NULL;
@@ -89,7 +90,8 @@ size_t td_operators_count(const struct td_operators *operators, enum td_operator
 }
 
 /* Left the target: gone from its list and, for a maintainer, at home somewhere (an empty address is the middle of a move). */
-static bool has_left(const struct td_operator *op, const struct td_workload *workload, const struct td_changefeed *changefeed)
+static bool has_left(const struct td_operator *op, const struct td_workload *workload,
+		     const struct td_changefeed *changefeed)
 {
 	if (!changefeed->running)
 		return true;

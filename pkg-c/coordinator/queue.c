@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE_MAX 64           /* positions that are worked out; nobody drains more captures at once */
-#define CERTAIN_READS 2        /* consecutive captures lists before "not there" is believed */
+#define QUEUE_MAX 64	       /* positions that are worked out; nobody drains more captures at once */
+#define CERTAIN_READS 2	       /* consecutive captures lists before "not there" is believed */
 #define PLAN_PATIENCE_MS 15000 /* a native drain starts without a plan after this */
 
 /* Time-outs. A request with a deadline never outlives it, whatever else is broken. */
@@ -50,9 +50,8 @@ static void mark_leaving(struct td_core *core)
 
 static void retarget(struct td_core *core, struct td_request *request)
 {
-	static const enum td_effect_kind kinds[] = {TD_EFFECT_DETECT_FAMILY,  TD_EFFECT_OBSERVE_WORKLOAD,
-						    TD_EFFECT_OBSERVE_PROCESS, TD_EFFECT_NATIVE_DRAIN,
-						    TD_EFFECT_RESIGN};
+	static const enum td_effect_kind kinds[] = {TD_EFFECT_DETECT_FAMILY, TD_EFFECT_OBSERVE_WORKLOAD,
+						    TD_EFFECT_OBSERVE_PROCESS, TD_EFFECT_NATIVE_DRAIN, TD_EFFECT_RESIGN};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		core->started_ms[kinds[i]] = INT64_MIN;
@@ -117,8 +116,7 @@ static void show_queue(struct td_core *core, struct td_request *const *queue, si
 
 		if (td_phase_is_final(request->phase) || (active == request && request->phase != TD_PHASE_PENDING))
 			continue; /* ended or begun in this very step */
-		if (request->queue_position != position ||
-		    (active != request && strcmp(request->blocked_by, blocker) != 0))
+		if (request->queue_position != position || (active != request && strcmp(request->blocked_by, blocker) != 0))
 			request->dirty = true;
 		request->queue_position = position++;
 		if (active == request)

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TD_ID_MAX 64       /* capture id, with its terminator */
+#define TD_ID_MAX 64	   /* capture id, with its terminator */
 #define TD_ADDRESS_MAX 280 /* host:port */
-#define TD_NAME_MAX 254    /* Kubernetes object name */
-#define TD_TEXT_MAX 320    /* a message for people */
+#define TD_NAME_MAX 254	   /* Kubernetes object name */
+#define TD_TEXT_MAX 320	   /* a message for people */
 
 /* What TiCDC can do, found by behaviour. See docs/families.md. */
 enum td_family {
@@ -32,7 +32,7 @@ struct td_node_view {
 	const char *address;
 	bool is_coordinator;
 	int reported_liveness; /* from the process' own status: 0, 1, 2; -1 when it did not answer or answered for another id */
-	bool answers;          /* the process at that address answered with this very id */
+	bool answers;	       /* the process at that address answered with this very id */
 	const char *pod;       /* "" when no pod matches; filled in by the shell */
 	bool pod_terminating;
 };
@@ -53,10 +53,10 @@ struct td_span {
 
 /* One changefeed in the cluster's books. */
 struct td_changefeed_view {
-	const char *name;            /* "keyspace/name" */
-	bool running;                /* has or should have a maintainer */
+	const char *name;	     /* "keyspace/name" */
+	bool running;		     /* has or should have a maintainer */
 	const char *maintainer_addr; /* advertise address; "" when there is none */
-	bool tables_known;           /* false: it has no maintainer that could list them */
+	bool tables_known;	     /* false: it has no maintainer that could list them */
 	const struct td_span *spans;
 	size_t span_count;
 	uint32_t triggers_unplaced; /* expected but in no list: a maintainer that is not bootstrapped */
@@ -88,19 +88,19 @@ struct td_counts {
 struct td_process_view {
 	bool known; /* false: unreachable, an error, garbage, a missing series, another capture id: see why */
 	const char *why;
-	const char *capture; /* id from the status taken around the scrape */
+	const char *capture;   /* id from the status taken around the scrape */
 	int64_t process_start; /* pid and start time folded into one number that changes with the process */
-	int liveness;          /* as in td_node_view */
+	int liveness;	       /* as in td_node_view */
 	struct td_counts counts;
 };
 
 /* Phases of a drain request, in the order of a good life. */
 enum td_phase {
-	TD_PHASE_PENDING,     /* accepted, waiting for its turn */
-	TD_PHASE_DRAINING,    /* durable; work is being moved */
-	TD_PHASE_VERIFYING,   /* nothing seen any more; the witnesses are being compared */
-	TD_PHASE_DRAINED,     /* proven empty: the gate may open */
-	TD_PHASE_RELEASED,    /* the capture is gone after a finished drain */
+	TD_PHASE_PENDING,   /* accepted, waiting for its turn */
+	TD_PHASE_DRAINING,  /* durable; work is being moved */
+	TD_PHASE_VERIFYING, /* nothing seen any more; the witnesses are being compared */
+	TD_PHASE_DRAINED,   /* proven empty: the gate may open */
+	TD_PHASE_RELEASED,  /* the capture is gone after a finished drain */
 	TD_PHASE_FAILED,
 	TD_PHASE_TIMED_OUT,
 	TD_PHASE_CANCELLED,
@@ -111,14 +111,14 @@ enum td_phase {
 /* Why a request is where it is: one word for status, conditions, events and metrics alike. */
 enum td_reason {
 	TD_REASON_NONE,
-	TD_REASON_QUEUED,              /* another drain is active */
+	TD_REASON_QUEUED,	       /* another drain is active */
 	TD_REASON_WAITING_FOR_SLOT,    /* TiCDC keeps its one drain slot until the last target leaves */
 	TD_REASON_WAITING_FOR_CAPTURE, /* the pod exists, no capture is registered for it */
-	TD_REASON_DETECTING,           /* finding out the family */
+	TD_REASON_DETECTING,	       /* finding out the family */
 	TD_REASON_MOVING_COORDINATOR,
 	TD_REASON_MOVING_MAINTAINERS,
 	TD_REASON_MOVING_DISPATCHERS,
-	TD_REASON_WAITING_FOR_NATIVE,  /* TiCDC answers that work remains (its 1 has four meanings) */
+	TD_REASON_WAITING_FOR_NATIVE, /* TiCDC answers that work remains (its 1 has four meanings) */
 	TD_REASON_COMPARING_WITNESSES,
 	TD_REASON_WITNESSES_DISAGREE,
 	TD_REASON_PROVEN_EMPTY,
@@ -127,19 +127,19 @@ enum td_reason {
 	TD_REASON_POD_NOT_FOUND,
 	TD_REASON_CAPTURE_NOT_FOUND,
 	TD_REASON_NO_DESTINATION, /* no other capture can take work */
-	TD_REASON_FAKE_DRAIN,     /* family N0 */
-	TD_REASON_CLASSIC,        /* family C: not supported yet */
+	TD_REASON_FAKE_DRAIN,	  /* family N0 */
+	TD_REASON_CLASSIC,	  /* family C: not supported yet */
 	TD_REASON_DEADLINE,
 	TD_REASON_DRY_RUN,
 	TD_REASON_COUNT
 };
 
 /* Names as they appear in status fields, events, logs and metrics. Never NULL. */
-const char *td_family_name(enum td_family family);     /* "N1" */
+const char *td_family_name(enum td_family family);	 /* "N1" */
 const char *td_liveness_name(enum td_liveness liveness); /* "Draining" */
-const char *td_witness_name(enum td_witness witness);  /* "cluster" */
-const char *td_phase_name(enum td_phase phase);        /* "Draining" */
-const char *td_reason_name(enum td_reason reason);     /* "MovingMaintainers" */
+const char *td_witness_name(enum td_witness witness);	 /* "cluster" */
+const char *td_phase_name(enum td_phase phase);		 /* "Draining" */
+const char *td_reason_name(enum td_reason reason);	 /* "MovingMaintainers" */
 
 bool td_phase_from_name(const char *name, enum td_phase *ret);
 bool td_family_from_name(const char *name, enum td_family *ret);

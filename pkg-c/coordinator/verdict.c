@@ -78,7 +78,8 @@ static void extend_run(struct td_verdict *verdict, enum td_witness witness, int6
 }
 
 /* Records one read. */
-static void record(struct td_verdict *verdict, enum td_witness witness, int64_t asked_ms, int64_t now_ms, bool known, bool zero)
+static void record(struct td_verdict *verdict, enum td_witness witness, int64_t asked_ms, int64_t now_ms, bool known,
+		   bool zero)
 {
 	struct td_witness_state *state = &verdict->witnesses[witness];
 
@@ -113,7 +114,8 @@ void td_verdict_answer(struct td_verdict *verdict, int64_t asked_ms, int64_t now
 	else if (remaining != 0)
 		(void)snprintf(text, sizeof(text), "TiCDC answers %lld remaining", (long long)remaining);
 	else if (!stopping)
-		(void)snprintf(text, sizeof(text), "TiCDC answers 0, not believed: the capture's own liveness is %d, not 2 (Stopping)",
+		(void)snprintf(text, sizeof(text),
+			       "TiCDC answers 0, not believed: the capture's own liveness is %d, not 2 (Stopping)",
 			       verdict->liveness);
 	record(verdict, TD_WITNESS_ANSWER, asked_ms, now_ms, known, known && remaining == 0 && stopping);
 	verdict->witnesses[TD_WITNESS_ANSWER].counts = (struct td_counts){0};
@@ -133,7 +135,8 @@ void td_verdict_cluster(struct td_verdict *verdict, int64_t asked_ms, int64_t no
 		(void)snprintf(text, sizeof(text), "the cluster's tables name this capture: %u maintainers, %u dispatchers",
 			       counts.maintainers, counts.dispatchers);
 	else if (!zero)
-		(void)snprintf(text, sizeof(text), "not settled: %u changefeeds without maintainer, %u dispatchers placed nowhere",
+		(void)snprintf(text, sizeof(text),
+			       "not settled: %u changefeeds without maintainer, %u dispatchers placed nowhere",
 			       unplaced_maintainers, unplaced_others);
 	record(verdict, TD_WITNESS_CLUSTER, asked_ms, now_ms, same, zero);
 	verdict->witnesses[TD_WITNESS_CLUSTER].counts = counts;
@@ -162,7 +165,8 @@ void td_verdict_process(struct td_verdict *verdict, int64_t asked_ms, int64_t no
 	else if (!same)
 		(void)snprintf(text, sizeof(text), "another process answers: capture %s", process->capture);
 	else if (counts->maintainers || counts->dispatchers || counts->triggers || counts->brokers)
-		(void)snprintf(text, sizeof(text), "the process still runs %u maintainers, %u dispatchers, %u triggers, %u broker entries",
+		(void)snprintf(text, sizeof(text),
+			       "the process still runs %u maintainers, %u dispatchers, %u triggers, %u broker entries",
 			       counts->maintainers, counts->dispatchers, counts->triggers, counts->brokers);
 	record(verdict, TD_WITNESS_PROCESS, asked_ms, now_ms, same, text[0] == '\0');
 	if (same)

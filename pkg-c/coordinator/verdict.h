@@ -23,10 +23,10 @@ struct td_verdict {
 	char coordinator[TD_ID_MAX];
 	char capture[TD_ID_MAX];
 	int64_t process_start;
-	int liveness;            /* the capture's own last word; -1 unknown */
-	int64_t voided_ms;       /* the runs were last voided */
-	int64_t settled_ms;      /* since when every witness has been settled; INT64_MAX: they are not */
-	int64_t confirmed_ms;    /* when the last captures list was asked for; it named the key's coordinator */
+	int liveness;	      /* the capture's own last word; -1 unknown */
+	int64_t voided_ms;    /* the runs were last voided */
+	int64_t settled_ms;   /* since when every witness has been settled; INT64_MAX: they are not */
+	int64_t confirmed_ms; /* when the last captures list was asked for; it named the key's coordinator */
 };
 
 /* Starts anew for a capture. The family decides which witnesses are offered: N1 all three; M all but the answer. */

@@ -15,7 +15,7 @@ struct td_target_span {
 struct td_changefeed {
 	char *name;
 	bool running;
-	bool seen;         /* in the list that is being applied */
+	bool seen;	   /* in the list that is being applied */
 	int64_t looked_ms; /* when the scheduler last asked to have it read again */
 	int64_t asked_ms;  /* when what is known was asked for */
 	char maintainer_addr[TD_ADDRESS_MAX];
@@ -29,7 +29,7 @@ struct td_workload {
 	size_t count;
 	char target[TD_ID_MAX];
 	char target_address[TD_ADDRESS_MAX];
-	bool known;      /* a whole list was applied for this target */
+	bool known;	  /* a whole list was applied for this target */
 	int64_t asked_ms; /* when it was asked for */
 
 	/* Sums over all changefeeds, kept up to date. */

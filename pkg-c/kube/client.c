@@ -241,8 +241,8 @@ static enum td_error_code prepare(struct td_kube_call *call, const struct td_kub
 }
 
 static struct td_kube_call *start(struct td_kube_client *client, const struct td_kube_request *request, const char *word,
-				  const struct limits *limits, td_http_data_fn on_data, td_kube_done_fn done,
-				  void *userdata, struct td_error *err)
+				  const struct limits *limits, td_http_data_fn on_data, td_kube_done_fn done, void *userdata,
+				  struct td_error *err)
 {
 	struct td_kube_call *call = calloc(1, sizeof(*call));
 	struct td_error own;

@@ -40,12 +40,12 @@ enum td_kube_verb {
 struct td_kube_request {
 	enum td_kube_verb verb;
 	const struct td_kube_resource *resource;
-	const char *namespace_;   /* NULL for cluster-scoped */
-	const char *name;         /* NULL for list and create, and only for them */
-	const char *subresource;  /* "status" or NULL */
-	const char *query;        /* already encoded, without "?", or NULL */
-	json_t *body;             /* borrowed; may be NULL */
-	int64_t timeout_ms;       /* total; 0: 10 s */
+	const char *namespace_;	 /* NULL for cluster-scoped */
+	const char *name;	 /* NULL for list and create, and only for them */
+	const char *subresource; /* "status" or NULL */
+	const char *query;	 /* already encoded, without "?", or NULL */
+	json_t *body;		 /* borrowed; may be NULL */
+	int64_t timeout_ms;	 /* total; 0: 10 s */
 };
 
 /* done is called exactly once, later, never from inside. NULL with *err set when it could not be started (no callback). */

@@ -124,7 +124,7 @@ static enum td_error_code named(const json_t *root, const char *list, const char
 	json_t *entry;
 	size_t i;
 
-	json_array_foreach(json_object_get(root, list), i, entry) {
+	json_array_foreach (json_object_get(root, list), i, entry) {
 		const char *its_name = td_json_text(entry, "name");
 
 		if (!its_name || strcmp(its_name, name))
@@ -257,8 +257,8 @@ static enum td_error_code take_cluster(struct td_kube_config *config, const json
 static enum td_error_code take_user(struct td_kube_config *config, const json_t *user, const char *path,
 				    struct td_error *err)
 {
-	static const char *const refused[] = {"exec", "auth-provider", "username", "password", "as", "as-uid", "as-groups",
-					      "as-user-extra", NULL};
+	static const char *const refused[] = {"exec",	"auth-provider", "username",	  "password", "as",
+					      "as-uid", "as-groups",	 "as-user-extra", NULL};
 	enum td_error_code code = refuse(user, refused, err);
 	const char *token = NULL, *token_file = NULL;
 

@@ -7,13 +7,13 @@
 #include "base/error.h"
 
 struct td_kube_config {
-	char *server;           /* "https://10.0.0.1:443", no slash at the end */
-	char *namespace_;       /* from the service account or the context; "default" when absent */
-	char *ca_file;          /* may be NULL; inline data is written to a private temporary file, see temporary_files */
+	char *server;		/* "https://10.0.0.1:443", no slash at the end */
+	char *namespace_;	/* from the service account or the context; "default" when absent */
+	char *ca_file;		/* may be NULL; inline data is written to a private temporary file, see temporary_files */
 	char *certificate_file; /* may be NULL */
-	char *key_file;         /* may be NULL */
-	char *token_file;       /* may be NULL: read again before it is a minute old, so that rotation needs no restart */
-	char *token;            /* static token of a kubeconfig; zeroed when freed */
+	char *key_file;		/* may be NULL */
+	char *token_file;	/* may be NULL: read again before it is a minute old, so that rotation needs no restart */
+	char *token;		/* static token of a kubeconfig; zeroed when freed */
 	char *temporary_files[3];
 };
 

@@ -11,13 +11,13 @@
 /* spec of a Lease, as read. The times are compared as text and never interpreted: clocks of others do not matter. */
 struct td_lease_record {
 	char holder[TD_ELECTOR_IDENTITY_MAX]; /* "": nobody */
-	int64_t duration_s;                   /* 0 when absent */
+	int64_t duration_s;		      /* 0 when absent */
 	int64_t transitions;
 	char acquire_time[40], renew_time[40];
 };
 
 struct td_elector_options {
-	const char *identity; /* borrowed; 1 to TD_ELECTOR_IDENTITY_MAX - 1 bytes */
+	const char *identity;		      /* borrowed; 1 to TD_ELECTOR_IDENTITY_MAX - 1 bytes */
 	int64_t lease_ms, renew_ms, retry_ms; /* 1 s <= lease, lease > renew > 1.2 x retry > 0 */
 	uint64_t seed;
 };
@@ -37,7 +37,7 @@ enum td_elector_action_kind {
 	TD_ELECTOR_UPDATE, /* with the resourceVersion of the object read or written last */
 	TD_ELECTOR_GAINED, /* the rest is news, said once, and needs no answer */
 	TD_ELECTOR_LOST,
-	TD_ELECTOR_DONE,   /* released, or given up; said again and again */
+	TD_ELECTOR_DONE, /* released, or given up; said again and again */
 	TD_ELECTOR_ACTION_COUNT
 };
 
@@ -47,7 +47,7 @@ struct td_elector_action {
 	/* For CREATE and UPDATE: what the spec must say. renewTime is the wall clock of the caller. */
 	const char *holder;
 	int64_t duration_s, transitions;
-	bool acquire; /* a new rule begins (or ends): acquireTime is set, too */
+	bool acquire;	 /* a new rule begins (or ends): acquireTime is set, too */
 	const char *why; /* for LOST */
 };
 
@@ -57,18 +57,18 @@ struct td_elector {
 	struct td_random random;
 	enum td_elector_action_kind busy; /* GET, CREATE or UPDATE while one is under way, else WAIT */
 	int64_t busy_since_ms;
-	enum td_elector_state busy_for;   /* the state in which it was started */
-	enum td_elector_action_kind due;  /* what comes at due_ms: GET, CREATE or UPDATE */
+	enum td_elector_state busy_for;	 /* the state in which it was started */
+	enum td_elector_action_kind due; /* what comes at due_ms: GET, CREATE or UPDATE */
 	int64_t due_ms;
 	enum td_elector_action_kind news; /* GAINED, LOST or WAIT */
 	const char *lost_why;
 	int64_t valid_until_ms; /* the fence */
-	int64_t transitions;    /* of our rule, while leading */
-	bool observed;          /* record and observed_ms mean something */
+	int64_t transitions;	/* of our rule, while leading */
+	bool observed;		/* record and observed_ms mean something */
 	struct td_lease_record record;
-	int64_t observed_ms;    /* local time at which the record was first seen as it is */
-	bool unsure;            /* a write of ours may or may not have happened since the record was read */
-	int in_a_row;           /* requests without a pause, so that two rivals cannot spin */
+	int64_t observed_ms; /* local time at which the record was first seen as it is */
+	bool unsure;	     /* a write of ours may or may not have happened since the record was read */
+	int in_a_row;	     /* requests without a pause, so that two rivals cannot spin */
 };
 
 /* False when the options break their rules. */

@@ -15,23 +15,23 @@ struct td_event_entry {
 	struct td_event_entry *older, *newer; /* by last_ms */
 	struct td_object_ref about;
 	const char *type, *reason, *message;
-	char name[254];      /* of the Event object */
-	uint64_t waits;      /* its turn (lowest first); 0: everything is written */
-	bool created;        /* the server has it: write the count by a patch */
-	int tries;           /* failed ones since the last success */
+	char name[254]; /* of the Event object */
+	uint64_t waits; /* its turn (lowest first); 0: everything is written */
+	bool created;	/* the server has it: write the count by a patch */
+	int tries;	/* failed ones since the last success */
 	int64_t count;
 	int64_t first_wall_ms, last_wall_ms;
-	int64_t last_ms;     /* monotonic */
+	int64_t last_ms; /* monotonic */
 };
 
 struct td_event_dedup {
 	struct td_event_entry *oldest, *newest;
 	struct td_event_entry *sending; /* taken and not answered; never dropped */
-	int64_t sent_count;             /* of sending, when it was taken */
-	size_t remembered, waiting;     /* sending does not count as waiting */
+	int64_t sent_count;		/* of sending, when it was taken */
+	size_t remembered, waiting;	/* sending does not count as waiting */
 	uint64_t turn;
-	uint64_t salt;                  /* makes names of several processes differ */
-	uint64_t dropped;               /* events lost for want of room or memory */
+	uint64_t salt;	  /* makes names of several processes differ */
+	uint64_t dropped; /* events lost for want of room or memory */
 };
 
 void td_event_dedup_init(struct td_event_dedup *dedup, const char *instance);
@@ -46,7 +46,7 @@ const struct td_event_entry *td_event_dedup_take(struct td_event_dedup *dedup);
 
 enum td_event_result {
 	TD_EVENT_WRITTEN,
-	TD_EVENT_GONE,    /* 404 for a patch: the server forgot it, create it anew */
+	TD_EVENT_GONE,	  /* 404 for a patch: the server forgot it, create it anew */
 	TD_EVENT_FAILED,  /* try again, TD_EVENT_TRIES times in all */
 	TD_EVENT_REFUSED, /* never try again */
 	TD_EVENT_RESULT_COUNT

@@ -104,8 +104,8 @@ static bool append_selector(const struct td_informer *informer, struct td_buf *q
 static struct td_kube_call *start_list(struct td_informer *informer, const struct td_reflector_action *action,
 				       struct td_error *err)
 {
-	struct td_kube_request request = {.verb = TD_KUBE_LIST, .resource = informer->resource,
-					  .namespace_ = informer->namespace_};
+	struct td_kube_request request = {
+		.verb = TD_KUBE_LIST, .resource = informer->resource, .namespace_ = informer->namespace_};
 	struct td_kube_call *call = NULL;
 	struct td_buf query;
 	bool ok = true;
@@ -164,7 +164,8 @@ static void on_watch_done(json_t *object, const struct td_error *err, void *user
 static struct td_kube_call *start_watch(struct td_informer *informer, const struct td_reflector_action *action,
 					struct td_error *err)
 {
-	struct td_kube_request request = {.verb = TD_KUBE_LIST, .resource = informer->resource,
+	struct td_kube_request request = {.verb = TD_KUBE_LIST,
+					  .resource = informer->resource,
 					  .namespace_ = informer->namespace_,
 					  .timeout_ms = action->timeout_s * 1000 + WATCH_GRACE_MS};
 	struct td_kube_call *call = NULL;

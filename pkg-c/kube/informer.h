@@ -26,7 +26,7 @@ struct td_informer_options {
 struct td_informer_handlers {
 	/* object: the stored (projected) tree, for DELETED the last known one. Borrowed. A relist tells the differences. */
 	void (*changed)(enum td_informer_change change, const char *name, json_t *object, void *userdata);
-	void (*synced)(void *userdata);                            /* the first list is complete; once */
+	void (*synced)(void *userdata);				    /* the first list is complete; once */
 	void (*failed)(const struct td_error *err, void *userdata); /* each failed list or watch, for the log; may be NULL */
 };
 

@@ -152,7 +152,8 @@ static void perform(struct td_leader *leader, const struct td_elector_action *ac
 {
 	static const enum td_kube_verb verbs[] = {
 		[TD_ELECTOR_GET] = TD_KUBE_GET, [TD_ELECTOR_CREATE] = TD_KUBE_CREATE, [TD_ELECTOR_UPDATE] = TD_KUBE_PUT};
-	struct td_kube_request request = {.verb = verbs[action->kind], .resource = &leases,
+	struct td_kube_request request = {.verb = verbs[action->kind],
+					  .resource = &leases,
 					  .namespace_ = leader->namespace_,
 					  .name = action->kind == TD_ELECTOR_CREATE ? NULL : leader->lease,
 					  .timeout_ms = leader->elector.options.renew_ms / 2};
@@ -273,7 +274,8 @@ struct td_leader *td_leader_new(struct td_loop *loop, struct td_kube_client *cli
 	leader->userdata = userdata;
 	rules.identity = leader->identity;
 	if (!td_elector_init(&leader->elector, &rules)) {
-		(void)td_error_set(err, TD_ERR_INVALID, "lease %s: an identity of 1 to %d bytes and lease > renew > 1.2 x "
+		(void)td_error_set(err, TD_ERR_INVALID,
+				   "lease %s: an identity of 1 to %d bytes and lease > renew > 1.2 x "
 				   "retry with a lease of a second or more are needed",
 				   options->lease, TD_ELECTOR_IDENTITY_MAX - 1);
 		return td_leader_free(leader);

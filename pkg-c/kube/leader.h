@@ -11,18 +11,18 @@ struct td_leader;
 
 struct td_leader_options {
 	const char *namespace_;
-	const char *lease;    /* its name */
-	const char *identity; /* unique for each process */
+	const char *lease;		      /* its name */
+	const char *identity;		      /* unique for each process */
 	int64_t lease_ms, renew_ms, retry_ms; /* 0: the defaults; lease > renew > 1.2 x retry or td_leader_new refuses, as it
 					       * does with a lease below 1 s or an identity over 255 bytes */
-	uint64_t seed;        /* for the jitter */
+	uint64_t seed;			      /* for the jitter */
 };
 
 /* observed and failed may be NULL. Any of them may free the leader. */
 struct td_leader_handlers {
 	void (*gained)(int64_t transitions, void *userdata); /* leaseTransitions of our rule: another one each time */
 	void (*lost)(const char *why, void *userdata);
-	void (*observed)(const char *holder, void *userdata); /* the holder changed; "" for none */
+	void (*observed)(const char *holder, void *userdata);	    /* the holder changed; "" for none */
 	void (*failed)(const struct td_error *err, void *userdata); /* a failed read or write, for the log */
 };
 

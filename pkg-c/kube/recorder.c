@@ -26,9 +26,9 @@ struct td_recorder {
 	struct td_event_dedup dedup;
 	struct td_kube_call *call;
 	struct td_timer *timer;
-	int64_t next_ms;         /* not before: the pause before another try */
+	int64_t next_ms; /* not before: the pause before another try */
 	uint64_t dropped_told;
-	bool patching;           /* what the call does */
+	bool patching; /* what the call does */
 	bool running, freed;
 };
 
@@ -108,14 +108,13 @@ static json_t *make_event(const struct td_recorder *recorder, const struct td_ev
 	td_time_format(entry->last_wall_ms, last);
 	return json_pack("{s:s, s:s, s:{s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s},"
 			 " s:s, s:o, s:o, s:{s:s}, s:s, s:s, s:s, s:s, s:I}",
-			 "apiVersion", "v1", "kind", "Event",
-			 "metadata", "name", entry->name, "namespace", namespace_of(entry),
-			 "involvedObject", "apiVersion", about->api_version, "kind", about->kind,
-			 "namespace", about->namespace_, "name", about->name, "uid", about->uid,
-			 "type", entry->type, "reason", text_of(entry->reason), "message", text_of(entry->message),
-			 "source", "component", recorder->component,
-			 "reportingComponent", recorder->component, "reportingInstance", recorder->instance,
-			 "firstTimestamp", first, "lastTimestamp", last, "count", (json_int_t)entry->count);
+			 "apiVersion", "v1", "kind", "Event", "metadata", "name", entry->name, "namespace",
+			 namespace_of(entry), "involvedObject", "apiVersion", about->api_version, "kind", about->kind,
+			 "namespace", about->namespace_, "name", about->name, "uid", about->uid, "type", entry->type,
+			 "reason", text_of(entry->reason), "message", text_of(entry->message), "source", "component",
+			 recorder->component, "reportingComponent", recorder->component, "reportingInstance",
+			 recorder->instance, "firstTimestamp", first, "lastTimestamp", last, "count",
+			 (json_int_t)entry->count);
 }
 
 static enum td_event_result result_of(const struct td_recorder *recorder, const struct td_error *err)
@@ -173,8 +172,10 @@ static void on_written(json_t *object, const struct td_error *err, void *userdat
 
 static void write_entry(struct td_recorder *recorder, const struct td_event_entry *entry)
 {
-	struct td_kube_request request = {.verb = entry->created ? TD_KUBE_PATCH : TD_KUBE_CREATE, .resource = &events,
-					  .namespace_ = namespace_of(entry), .name = entry->created ? entry->name : NULL};
+	struct td_kube_request request = {.verb = entry->created ? TD_KUBE_PATCH : TD_KUBE_CREATE,
+					  .resource = &events,
+					  .namespace_ = namespace_of(entry),
+					  .name = entry->created ? entry->name : NULL};
 	struct td_error err;
 
 	recorder->patching = entry->created;

@@ -15,7 +15,7 @@ struct td_object_ref {
 
 struct td_recorder *td_recorder_new(struct td_loop *loop, struct td_kube_client *client, const char *component,
 				    const char *instance, void (*failed)(const struct td_error *err, void *userdata),
-				    void *userdata); /* NULL: out of memory */
+				    void *userdata);		    /* NULL: out of memory */
 struct td_recorder *td_recorder_free(struct td_recorder *recorder); /* returns NULL */
 
 /* type: "Normal" or "Warning"; reason: CamelCase; message is cut at 1024 bytes. Everything is copied; members of about may

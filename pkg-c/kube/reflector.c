@@ -87,10 +87,10 @@ static struct td_reflector_action begin_watch(struct td_reflector *reflector, in
 	reflector->watch_started_ms = now_ms;
 	reflector->watch_events = 0;
 	set_state(reflector, TD_REFLECTOR_WATCHING, INT64_MAX);
-	return (struct td_reflector_action){
-		.kind = TD_REFLECT_WATCH,
-		.version = reflector->version,
-		.timeout_s = TD_REFLECTOR_WATCH_MIN_S + (int)td_random_below(&reflector->random, spread)};
+	return (struct td_reflector_action){.kind = TD_REFLECT_WATCH,
+					    .version = reflector->version,
+					    .timeout_s = TD_REFLECTOR_WATCH_MIN_S +
+							 (int)td_random_below(&reflector->random, spread)};
 }
 
 struct td_reflector_action td_reflector_next(struct td_reflector *reflector, int64_t now_ms)

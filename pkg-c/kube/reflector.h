@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include "base/random.h"
 
-#define TD_REFLECTOR_VERSION_MAX 64     /* bytes of a resourceVersion with its terminator (etcd's have 20 digits at most) */
-#define TD_REFLECTOR_PAGE 250           /* objects of a page: bounds the memory of a list, not its size */
+#define TD_REFLECTOR_VERSION_MAX 64	/* bytes of a resourceVersion with its terminator (etcd's have 20 digits at most) */
+#define TD_REFLECTOR_PAGE 250		/* objects of a page: bounds the memory of a list, not its size */
 #define TD_REFLECTOR_BACKOFF_MIN_MS 800 /* waits lie between these two; Retry-After can ask for more */
 #define TD_REFLECTOR_BACKOFF_MAX_MS 30000
 #define TD_REFLECTOR_BACKOFF_RESET_MS 120000
@@ -16,10 +16,10 @@
 #define TD_REFLECTOR_WATCH_MAX_S 600
 
 enum td_reflector_state {
-	TD_REFLECTOR_LIST_DUE,  /* to list as soon as due_ms is reached */
-	TD_REFLECTOR_LISTING,   /* a page is on its way */
+	TD_REFLECTOR_LIST_DUE,	/* to list as soon as due_ms is reached */
+	TD_REFLECTOR_LISTING,	/* a page is on its way */
 	TD_REFLECTOR_WATCH_DUE, /* to watch as soon as due_ms is reached */
-	TD_REFLECTOR_WATCHING,  /* a watch is on its way or open */
+	TD_REFLECTOR_WATCHING,	/* a watch is on its way or open */
 	TD_REFLECTOR_STATE_COUNT
 };
 
@@ -27,14 +27,14 @@ struct td_reflector {
 	enum td_reflector_state state;
 	int64_t due_ms;
 	char version[TD_REFLECTOR_VERSION_MAX]; /* seen last; "" before the first list is complete */
-	char *continue_token;                   /* NULL: the first page */
-	bool whole;                             /* the continue token expired: the list once more, in one piece */
+	char *continue_token;			/* NULL: the first page */
+	bool whole;				/* the continue token expired: the list once more, in one piece */
 	int64_t list_started_ms;
 	int64_t watch_started_ms;
-	uint64_t watch_events;  /* in this watch, bookmarks included */
-	int64_t confirmed_ms;   /* when the server last confirmed the copy; -1: never */
-	int64_t backoff_ms;     /* the next wait, before jitter */
-	int64_t backed_off_ms;  /* when the last wait began */
+	uint64_t watch_events; /* in this watch, bookmarks included */
+	int64_t confirmed_ms;  /* when the server last confirmed the copy; -1: never */
+	int64_t backoff_ms;    /* the next wait, before jitter */
+	int64_t backed_off_ms; /* when the last wait began */
 	struct td_random random;
 };
 
@@ -47,11 +47,11 @@ enum td_reflector_action_kind {
 
 struct td_reflector_action {
 	enum td_reflector_action_kind kind;
-	int64_t until_ms;           /* WAIT; INT64_MAX: only for an answer */
-	int limit;                  /* LIST: objects of a page; 0: all */
+	int64_t until_ms;	    /* WAIT; INT64_MAX: only for an answer */
+	int limit;		    /* LIST: objects of a page; 0: all */
 	const char *continue_token; /* LIST: NULL for the first page, which also means: forget the pages before. Borrowed */
-	const char *version;        /* WATCH: borrowed until the next call */
-	int timeout_s;              /* WATCH */
+	const char *version;	    /* WATCH: borrowed until the next call */
+	int timeout_s;		    /* WATCH */
 };
 
 void td_reflector_init(struct td_reflector *reflector, uint64_t seed);

@@ -217,8 +217,7 @@ static void compare(const struct td_store_entry *old, const struct td_store_entr
 	}
 }
 
-enum td_error_code td_store_replace(struct td_store *store, struct td_store *fresh,
-				    struct td_store_differences *differences)
+enum td_error_code td_store_replace(struct td_store *store, struct td_store *fresh, struct td_store_differences *differences)
 {
 	size_t old = 0, new = 0;
 
@@ -226,15 +225,16 @@ enum td_error_code td_store_replace(struct td_store *store, struct td_store *fre
 	if (!reserve_differences(differences, store->count + fresh->count))
 		return TD_ERR_NOMEM;
 	while (old < store->count || new < fresh->count) {
-		int order = old == store->count ? 1 : new == fresh->count ? -1
-			: strcmp(store->entries[old].name, fresh->entries[new].name);
+		int order = old == store->count	  ? 1
+			    : new == fresh->count ? -1
+						  : strcmp(store->entries[old].name, fresh->entries[new].name);
 
 		if (order < 0)
 			tell(differences, TD_INFORMER_DELETED, &store->entries[old++]);
 		else if (order > 0)
-			tell(differences, TD_INFORMER_ADDED, &fresh->entries[new++]);
+			tell(differences, TD_INFORMER_ADDED, &fresh->entries[new ++]);
 		else
-			compare(&store->entries[old++], &fresh->entries[new++], differences);
+			compare(&store->entries[old++], &fresh->entries[new ++], differences);
 	}
 	td_store_done(store);
 	*store = *fresh;

@@ -11,7 +11,7 @@ enum td_informer_change { TD_INFORMER_ADDED, TD_INFORMER_MODIFIED, TD_INFORMER_D
 
 struct td_store_entry {
 	const char *name; /* inside object */
-	json_t *object;   /* owned */
+	json_t *object;	  /* owned */
 };
 
 /* A list of objects. As the store: in order of name, each name once. While a fresh list is put together: in any order. */
@@ -23,7 +23,7 @@ struct td_store {
 struct td_store_difference {
 	enum td_informer_change change;
 	const char *name; /* inside object */
-	json_t *object;   /* owned: outlives what is done to the store meanwhile */
+	json_t *object;	  /* owned: outlives what is done to the store meanwhile */
 };
 
 struct td_store_differences {

@@ -7,9 +7,9 @@
 #define TD_KUBE_TOKEN_AGE_MS 50000 /* read again from then on: before it is a minute old, as in client-go */
 
 struct td_kube_token {
-	char *header;    /* "Authorization: Bearer ..."; NULL: none */
+	char *header;	 /* "Authorization: Bearer ..."; NULL: none */
 	int64_t read_ms; /* when the file was read */
-	bool stale;      /* refused by the server: read again before the next request */
+	bool stale;	 /* refused by the server: read again before the next request */
 };
 
 /* Reads the file again when it is time. The old token stays in use when that fails and there is one: the file is missing for

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define URL_MAX 16384     /* continue tokens and selectors are long; servers take about this much */
+#define URL_MAX 16384 /* continue tokens and selectors are long; servers take about this much */
 #define SEGMENT_MAX 1024
 
 static bool append_encoded(struct td_buf *buf, const char *text)

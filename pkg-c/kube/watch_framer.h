@@ -10,12 +10,12 @@
 #define TD_WATCH_EVENT_MAX (4u << 20) /* bytes of one event; etcd refuses objects of more than 1.5 MiB */
 
 struct td_watch_framer {
-	struct td_buf partial; /* the beginning of a line whose end has not come */
+	struct td_buf partial;	    /* the beginning of a line whose end has not come */
 	enum td_error_code failure; /* once not TD_OK, the rest of the stream is ignored */
-	uint64_t bytes;   /* received */
-	uint64_t scanned; /* searched for a line end: equal to bytes unless failed */
-	uint64_t copied;  /* kept because their line was not complete: never more than bytes */
-	uint64_t lines;   /* handed out */
+	uint64_t bytes;		    /* received */
+	uint64_t scanned;	    /* searched for a line end: equal to bytes unless failed */
+	uint64_t copied;	    /* kept because their line was not complete: never more than bytes */
+	uint64_t lines;		    /* handed out */
 };
 
 /* line is not terminated by 0 and lives for the time of the call. Return false to stop: what follows is ignored. */

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_LOOK_MS 1000      /* while a hook waits: deadlines, and retries of whatever failed */
-#define LOOK_AGAIN_MS 500      /* between two reads of our own process */
+#define IDLE_LOOK_MS 1000	/* while a hook waits: deadlines, and retries of whatever failed */
+#define LOOK_AGAIN_MS 500	/* between two reads of our own process */
 #define POLICY_DELAY_MAX_MS 500 /* after the deadline: the coordinator's own word is better than ours, if it comes */
-#define HOOK_DELAY_MAX_MS 3000  /* after the deadline: the hook waits for us this much longer before it goes by itself */
+#define HOOK_DELAY_MAX_MS 3000	/* after the deadline: the hook waits for us this much longer before it goes by itself */
 #define ABSENCES_CERTAIN 3
 
 void td_agent_look_later(struct td_agent *agent, int64_t delay_ms)
@@ -77,7 +77,8 @@ void td_agent_request_name(const struct td_agent *agent, char *into, size_t size
 	if (agent->attempt == 0)
 		(void)snprintf(into, size, "%s-%.8s", agent->options.pod_name, agent->options.pod_uid);
 	else
-		(void)snprintf(into, size, "%s-%.8s-%d", agent->options.pod_name, agent->options.pod_uid, agent->attempt + 1);
+		(void)snprintf(into, size, "%s-%.8s-%d", agent->options.pod_name, agent->options.pod_uid,
+			       agent->attempt + 1);
 }
 
 /* Our pod as the informer has it. False: not there, or another pod of the same name. */
@@ -131,7 +132,8 @@ static void on_process(const struct td_process_view *process, void *userdata)
 		agent->last_look.why = "";
 		td_agent_release(agent, "Drained", request.message);
 	} else if (process->known) { /* work came back, or another process runs here now: the proof is void */
-		(void)snprintf(text, sizeof(text), "capture %s has %u maintainers and %u dispatchers after capture %s was drained: again",
+		(void)snprintf(text, sizeof(text),
+			       "capture %s has %u maintainers and %u dispatchers after capture %s was drained: again",
 			       process->capture, counts->maintainers, counts->dispatchers, request.status_capture);
 		td_log(TD_LOG_WARN, "proof_void", "pod", agent->options.pod_name, "message", text, NULL);
 		agent->attempt++;
@@ -145,7 +147,8 @@ static void take_last_look(struct td_agent *agent)
 {
 	if (agent->looking || td_loop_now_ms(agent->options.loop) < agent->look_not_before_ms)
 		return;
-	agent->looking = td_ticdc_observe_process(agent->options.ticdc, agent->options.ticdc_address, NULL, on_process, agent);
+	agent->looking =
+		td_ticdc_observe_process(agent->options.ticdc, agent->options.ticdc_address, NULL, on_process, agent);
 }
 
 /* The deadline passed, or the request ended without a proof: policy. */
@@ -247,7 +250,8 @@ static void check_stop(struct td_agent *agent, bool terminating)
 	if (!terminating)
 		td_agent_ask_pod(agent);
 	if (!agent->looking && td_loop_now_ms(agent->options.loop) >= agent->look_not_before_ms)
-		agent->looking = td_ticdc_get_status(agent->options.ticdc, agent->options.ticdc_address, NULL, on_own_status, agent);
+		agent->looking =
+			td_ticdc_get_status(agent->options.ticdc, agent->options.ticdc_address, NULL, on_own_status, agent);
 }
 
 void td_agent_look(struct td_agent *agent)

@@ -15,10 +15,10 @@ struct td_agent {
 	void *userdata;
 
 	bool stopping;
-	bool done; /* finished was called */
-	int attempt;            /* the proof of earlier requests was void */
-	int absences;           /* consecutive refused connections to our capture while stopping */
-	bool alive_known;       /* the API server said: this pod is not being deleted */
+	bool done;	  /* finished was called */
+	int attempt;	  /* the proof of earlier requests was void */
+	int absences;	  /* consecutive refused connections to our capture while stopping */
+	bool alive_known; /* the API server said: this pod is not being deleted */
 
 	struct td_kube_call *creating, *asking_pod, *writing;
 	struct td_ticdc_call *looking;

@@ -74,12 +74,11 @@ void td_agent_ask_pod(struct td_agent *agent)
 	td_gate_progress(agent->gate, 0, "asking the API server whether this pod is being deleted");
 	if (agent->asking_pod || td_loop_now_ms(o->loop) < agent->ask_not_before_ms)
 		return;
-	agent->asking_pod = td_kube_start(o->kube,
-					  &(struct td_kube_request){.verb = TD_KUBE_GET,
-								    .resource = &td_pods,
-								    .namespace_ = o->namespace_,
-								    .name = o->pod_name},
-					  on_pod, agent, &err);
+	agent->asking_pod = td_kube_start(
+		o->kube,
+		&(struct td_kube_request){
+			.verb = TD_KUBE_GET, .resource = &td_pods, .namespace_ = o->namespace_, .name = o->pod_name},
+		on_pod, agent, &err);
 }
 
 static void on_written(json_t *object, const struct td_error *err, void *userdata)

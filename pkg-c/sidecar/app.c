@@ -216,8 +216,8 @@ int td_app_run(const struct td_config *config)
 	bool started = td_app_start(&app, &err);
 
 	if (started) {
-		td_log(TD_LOG_INFO, "started", "pod", config->pod_name, "namespace", app.namespace_, "cluster", config->cluster,
-		       "ticdc", config->ticdc_address, NULL);
+		td_log(TD_LOG_INFO, "started", "pod", config->pod_name, "namespace", app.namespace_, "cluster",
+		       config->cluster, "ticdc", config->ticdc_address, NULL);
 		td_loop_run(app.loop);
 	} else {
 		td_log(TD_LOG_ERROR, "start_failed", "error", err.text, NULL);

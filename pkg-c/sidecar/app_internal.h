@@ -37,7 +37,7 @@ struct td_app {
 extern const struct td_informer_handlers td_app_pod_handlers, td_app_drain_handlers;
 
 void td_app_build_shell(void *userdata); /* timer: a shell broke down */
-void td_app_flush(void *userdata);       /* timer: are the last events written? */
+void td_app_flush(void *userdata);	 /* timer: are the last events written? */
 void td_app_agent_finished(void *userdata);
 void td_app_signal(int signo, void *userdata);
 void td_app_kube_failed(const struct td_error *err, void *userdata);

@@ -24,7 +24,8 @@ static bool start_kube(struct td_app *app, struct td_error *err)
 	app->namespace_ = strdup(config->namespace_[0] ? config->namespace_ : app->kube_config.namespace_);
 	app->kube = td_kube_client_new(app->loop, app->http, &app->kube_config, "ticdc-drain-sidecar");
 	if (app->kube)
-		app->recorder = td_recorder_new(app->loop, app->kube, "ticdc-drain", config->pod_name, td_app_kube_failed, app);
+		app->recorder =
+			td_recorder_new(app->loop, app->kube, "ticdc-drain", config->pod_name, td_app_kube_failed, app);
 	(void)snprintf(app->identity, sizeof(app->identity), "%s_%.8s", config->pod_name, config->pod_uid);
 	(void)snprintf(app->lease, sizeof(app->lease), "ticdc-drain-%s", config->cluster);
 	td_error_set(err, TD_ERR_NOMEM, "out of memory");
@@ -111,10 +112,11 @@ bool td_app_start(struct td_app *app, struct td_error *err)
 	app->http = td_http_client_new(app->loop);
 	app->rebuild = td_timer_new(app->loop, td_app_build_shell, app);
 	app->flush = td_timer_new(app->loop, td_app_flush, app);
-	if (!app->http || !app->rebuild || !app->flush || !start_ticdc(app) || !start_kube(app, err) || !start_informers(app) ||
-	    !start_agent(app, err))
+	if (!app->http || !app->rebuild || !app->flush || !start_ticdc(app) || !start_kube(app, err) ||
+	    !start_informers(app) || !start_agent(app, err))
 		return false;
-	if (!td_loop_on_signal(app->loop, SIGTERM, td_app_signal, app) || !td_loop_on_signal(app->loop, SIGINT, td_app_signal, app))
+	if (!td_loop_on_signal(app->loop, SIGTERM, td_app_signal, app) ||
+	    !td_loop_on_signal(app->loop, SIGINT, td_app_signal, app))
 		return false;
 	if (app->config->install_hook[0] && td_hook_install(app->config->install_hook, err) != TD_OK)
 		return false;

@@ -78,8 +78,12 @@ static json_t *pick(json_t *object, const char *const *paths, size_t count)
 json_t *td_pod_project(json_t *object)
 {
 	static const char *const paths[] = {
-		"metadata.name",	      "metadata.uid",  "metadata.resourceVersion", "metadata.deletionTimestamp",
-		"metadata.deletionGracePeriodSeconds", "status.podIP",
+		"metadata.name",
+		"metadata.uid",
+		"metadata.resourceVersion",
+		"metadata.deletionTimestamp",
+		"metadata.deletionGracePeriodSeconds",
+		"status.podIP",
 	};
 
 	return pick(object, paths, sizeof(paths) / sizeof(paths[0]));

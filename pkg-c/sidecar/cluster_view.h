@@ -10,10 +10,10 @@ extern const struct td_kube_resource td_pods;
 /* Borrowed from the object. */
 struct td_pod {
 	const char *name, *uid;
-	const char *ip;              /* "" when none yet */
+	const char *ip; /* "" when none yet */
 	bool terminating;
-	int64_t deletion_wall_ms;    /* when the grace period ends; 0 unless terminating */
-	int64_t grace_ms;            /* granted; 0 unless terminating */
+	int64_t deletion_wall_ms; /* when the grace period ends; 0 unless terminating */
+	int64_t grace_ms;	  /* granted; 0 unless terminating */
 };
 
 /* False when the object is no pod (no name, no uid, or a deletionTimestamp that is no time). */

@@ -24,12 +24,18 @@ struct option {
 	const char *help;
 };
 
-#define TEXT(flag, member, initial, alias, help) \
-	{flag, offsetof(struct td_config, member), false, false, initial, 0, 0, alias, help}
-#define NEEDED(flag, member, initial, alias, help) \
-	{flag, offsetof(struct td_config, member), false, true, initial, 0, 0, alias, help}
-#define NUMBER(flag, member, initial, min, max, help) \
-	{flag, offsetof(struct td_config, member), true, false, initial, min, max, NULL, help}
+#define TEXT(flag, member, initial, alias, help)                                                                            \
+	{                                                                                                                   \
+		flag, offsetof(struct td_config, member), false, false, initial, 0, 0, alias, help                          \
+	}
+#define NEEDED(flag, member, initial, alias, help)                                                                          \
+	{                                                                                                                   \
+		flag, offsetof(struct td_config, member), false, true, initial, 0, 0, alias, help                           \
+	}
+#define NUMBER(flag, member, initial, min, max, help)                                                                       \
+	{                                                                                                                   \
+		flag, offsetof(struct td_config, member), true, false, initial, min, max, NULL, help                        \
+	}
 
 static const struct option options[] = {
 	TEXT("config", config_file, "", NULL, "YAML file with any of these options, keys in camelCase (podName)"),
@@ -37,7 +43,8 @@ static const struct option options[] = {
 	TEXT("namespace", namespace_, "", "POD_NAMESPACE", "namespace of the pod (default: the service account's)"),
 	NEEDED("pod-name", pod_name, "", "POD_NAME", "name of the pod this sidecar runs in"),
 	NEEDED("pod-uid", pod_uid, "", "POD_UID", "uid of the pod this sidecar runs in"),
-	NEEDED("pod-selector", pod_selector, "app.kubernetes.io/component=ticdc", NULL, "label selector of the cluster's TiCDC pods"),
+	NEEDED("pod-selector", pod_selector, "app.kubernetes.io/component=ticdc", NULL,
+	       "label selector of the cluster's TiCDC pods"),
 	TEXT("kubeconfig", kubeconfig, "", NULL, "kubeconfig file (default: in-cluster configuration)"),
 	NEEDED("ticdc-address", ticdc_address, "127.0.0.1:8300", NULL, "host:port of this pod's capture"),
 	TEXT("ticdc-ca", ticdc_ca, "", NULL, "CA file for TiCDC; given: TiCDC is asked over TLS"),
@@ -48,7 +55,8 @@ static const struct option options[] = {
 	NEEDED("listen", listen, "0.0.0.0:8320", NULL, "address of /healthz, /readyz and /metrics"),
 	TEXT("tls-cert", tls_cert, "", NULL, "certificate for that address; given: it speaks TLS"),
 	TEXT("tls-key", tls_key, "", NULL, "key of that certificate"),
-	NEEDED("gate-socket", gate_socket, "/var/run/ticdc-drain/gate.sock", NULL, "unix socket that the preStop hook waits at"),
+	NEEDED("gate-socket", gate_socket, "/var/run/ticdc-drain/gate.sock", NULL,
+	       "unix socket that the preStop hook waits at"),
 	TEXT("install-hook", install_hook, "", NULL, "directory to copy ticdc-drain-prestop to, for TiCDC's container"),
 	NEEDED("on-timeout", on_timeout, "Release", NULL, "when the pod cannot be drained in time: Release or Hold"),
 	NEEDED("log-level", log_level, "info", NULL, "debug, info, warn or error"),
@@ -76,8 +84,8 @@ static enum td_error_code set(struct td_config *config, const struct option *opt
 
 	if (option->is_number) {
 		if (!td_text_to_int64(value, option->min, option->max, number_of(config, option)))
-			return td_error_set(err, TD_ERR_INVALID, "%s: \"%s\" is not a whole number from %lld to %lld", source, value,
-					    (long long)option->min, (long long)option->max);
+			return td_error_set(err, TD_ERR_INVALID, "%s: \"%s\" is not a whole number from %lld to %lld",
+					    source, value, (long long)option->min, (long long)option->max);
 		return TD_OK;
 	}
 	copy = strdup(value);
@@ -177,8 +185,7 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 		return err->code;
 	if (!json_is_object(root))
 		return td_error_set(err, TD_ERR_INVALID, "%s: a mapping of options is expected", path);
-	json_object_foreach(root, key, value)
-	{
+	json_object_foreach (root, key, value) {
 		const struct option *option = find_key(key);
 		char text[32] = "", source[512];
 
@@ -188,7 +195,8 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 		if (option->is_number && json_is_integer(value))
 			(void)snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
 		else if (!json_is_string(value))
-			return td_error_set(err, TD_ERR_INVALID, "%s: a %s is expected", source, option->is_number ? "number" : "text");
+			return td_error_set(err, TD_ERR_INVALID, "%s: a %s is expected", source,
+					    option->is_number ? "number" : "text");
 		if (set(config, option, json_is_string(value) ? json_string_value(value) : text, source, err) != TD_OK)
 			return err->code;
 	}
@@ -196,8 +204,8 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 }
 
 /* Reads --flag value and --flag=value. only_config: just look for --config, because the file comes before the rest. */
-static enum td_error_code load_flags(struct td_config *config, int argc, char *const *argv, bool only_config, bool *show_help,
-				     bool *show_version, struct td_error *err)
+static enum td_error_code load_flags(struct td_config *config, int argc, char *const *argv, bool only_config,
+				     bool *show_help, bool *show_version, struct td_error *err)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *name = argv[i] + 2, *value = strchr(argv[i], '=');
@@ -210,7 +218,8 @@ static enum td_error_code load_flags(struct td_config *config, int argc, char *c
 			*show_version = true;
 		if (*show_help || *show_version)
 			return TD_OK;
-		option = strncmp(argv[i], "--", 2) == 0 ? find_flag(name, value ? (size_t)(value - name) : strlen(name)) : NULL;
+		option = strncmp(argv[i], "--", 2) == 0 ? find_flag(name, value ? (size_t)(value - name) : strlen(name))
+							: NULL;
 		if (!option)
 			return td_error_set(err, TD_ERR_INVALID, "unknown flag \"%s\"; see --help", argv[i]);
 		(void)snprintf(source, sizeof(source), "flag --%s", option->flag);
@@ -225,7 +234,8 @@ static enum td_error_code load_flags(struct td_config *config, int argc, char *c
 	return TD_OK;
 }
 
-static enum td_error_code check_pair(const char *a_name, const char *a, const char *b_name, const char *b, struct td_error *err)
+static enum td_error_code check_pair(const char *a_name, const char *a, const char *b_name, const char *b,
+				     struct td_error *err)
 {
 	if ((a[0] != '\0') != (b[0] != '\0'))
 		return td_error_set(err, TD_ERR_INVALID, "--%s and --%s go together: only one is given", a_name, b_name);
@@ -239,11 +249,12 @@ static enum td_error_code check(struct td_config *config, struct td_error *err)
 
 		to_env(options[i].flag, name, sizeof(name));
 		if (options[i].required && (*text_of(config, &options[i]))[0] == '\0')
-			return td_error_set(err, TD_ERR_INVALID, "--%s is required (or the environment variable %s)", options[i].flag,
-					    options[i].env_alias ? options[i].env_alias : name);
+			return td_error_set(err, TD_ERR_INVALID, "--%s is required (or the environment variable %s)",
+					    options[i].flag, options[i].env_alias ? options[i].env_alias : name);
 	}
 	if (strcmp(config->on_timeout, "Release") != 0 && strcmp(config->on_timeout, "Hold") != 0)
-		return td_error_set(err, TD_ERR_INVALID, "--on-timeout: \"%s\" is neither Release nor Hold", config->on_timeout);
+		return td_error_set(err, TD_ERR_INVALID, "--on-timeout: \"%s\" is neither Release nor Hold",
+				    config->on_timeout);
 	if (check_pair("tls-cert", config->tls_cert, "tls-key", config->tls_key, err) != TD_OK ||
 	    check_pair("ticdc-cert", config->ticdc_cert, "ticdc-key", config->ticdc_key, err) != TD_OK ||
 	    check_pair("ticdc-user", config->ticdc_user, "ticdc-password-file", config->ticdc_password_file, err) != TD_OK)
@@ -261,12 +272,14 @@ enum td_error_code td_config_load(struct td_config *ret, int argc, char *const *
 	if (*show_help || *show_version)
 		return TD_OK;
 	if (ret->config_file[0] == '\0' && env_value(env, "TICDC_DRAIN_CONFIG")) {
-		if (set(ret, &options[0], env_value(env, "TICDC_DRAIN_CONFIG"), "environment variable TICDC_DRAIN_CONFIG", err) != TD_OK)
+		if (set(ret, &options[0], env_value(env, "TICDC_DRAIN_CONFIG"), "environment variable TICDC_DRAIN_CONFIG",
+			err) != TD_OK)
 			return err->code;
 	}
 	if (ret->config_file[0] && load_file(ret, ret->config_file, err) != TD_OK)
 		return err->code;
-	if (load_environment(ret, env, err) != TD_OK || load_flags(ret, argc, argv, false, show_help, show_version, err) != TD_OK)
+	if (load_environment(ret, env, err) != TD_OK ||
+	    load_flags(ret, argc, argv, false, show_help, show_version, err) != TD_OK)
 		return err->code;
 	return check(ret, err);
 }

@@ -10,22 +10,22 @@
 struct td_config {
 	char *config_file;
 
-	char *cluster;        /* names the Lease: ticdc-drain-<cluster> */
-	char *namespace_;     /* of the pod; from the service account or kubeconfig when not given */
+	char *cluster;	  /* names the Lease: ticdc-drain-<cluster> */
+	char *namespace_; /* of the pod; from the service account or kubeconfig when not given */
 	char *pod_name;
 	char *pod_uid;
-	char *pod_selector;   /* label selector of this TiCDC cluster's pods */
-	char *kubeconfig;     /* empty: in-cluster */
+	char *pod_selector; /* label selector of this TiCDC cluster's pods */
+	char *kubeconfig;   /* empty: in-cluster */
 
-	char *ticdc_address;  /* this pod's capture */
+	char *ticdc_address; /* this pod's capture */
 	char *ticdc_ca, *ticdc_cert, *ticdc_key;
 	char *ticdc_user, *ticdc_password_file;
 
 	char *listen;
 	char *tls_cert, *tls_key;
 	char *gate_socket;
-	char *install_hook;   /* directory to copy the preStop hook to; empty: not */
-	char *on_timeout;     /* "Release" or "Hold": for the requests that this sidecar makes for its own pod */
+	char *install_hook; /* directory to copy the preStop hook to; empty: not */
+	char *on_timeout;   /* "Release" or "Hold": for the requests that this sidecar makes for its own pod */
 	char *log_level;
 	int64_t batch_size;
 	int64_t shutdown_reserve_seconds;

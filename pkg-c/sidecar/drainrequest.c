@@ -51,7 +51,8 @@ static const char *spec_text(struct td_drain_object *object, const json_t *spec,
 	else if (json_string_length(value) == 0)
 		complain(object, "spec.%s: must not be empty", field);
 	else if (json_string_length(value) >= max)
-		complain(object, "spec.%s: \"%.64s...\" is longer than %zu characters", field, json_string_value(value), max - 1);
+		complain(object, "spec.%s: \"%.64s...\" is longer than %zu characters", field, json_string_value(value),
+			 max - 1);
 	else
 		return json_string_value(value);
 	return NULL;
@@ -91,8 +92,8 @@ static void read_spec(struct td_drain_object *object, const json_t *spec)
 	if (on_timeout && !object->hold && strcmp(on_timeout, "Release") != 0)
 		complain(object, "spec.onTimeout: \"%s\" is neither Release nor Hold", on_timeout);
 	if (object->pod && object->capture)
-		complain(object, "spec.podName and spec.captureID are both given (\"%s\", \"%s\"): give exactly one", object->pod,
-			 object->capture);
+		complain(object, "spec.podName and spec.captureID are both given (\"%s\", \"%s\"): give exactly one",
+			 object->pod, object->capture);
 	if (!object->pod && !object->capture)
 		complain(object, "spec.podName or spec.captureID is missing: give exactly one");
 }

@@ -25,16 +25,16 @@ struct td_drain_object {
 
 	/* spec */
 	const char *pod, *capture; /* NULL when absent */
-	int64_t batch_size;        /* 0 when absent */
+	int64_t batch_size;	   /* 0 when absent */
 	int64_t timeout_seconds;   /* 0 when absent */
-	bool hold;                 /* onTimeout: Hold */
+	bool hold;		   /* onTimeout: Hold */
 	bool dry_run;
 	char invalid[TD_TEXT_MAX]; /* what is wrong with the spec, naming field and value; "" when it is fine */
 
 	/* status */
-	enum td_phase phase; /* Pending when absent */
-	const char *reason;  /* "" when absent */
-	const char *message; /* "" when absent */
+	enum td_phase phase;					      /* Pending when absent */
+	const char *reason;					      /* "" when absent */
+	const char *message;					      /* "" when absent */
 	const char *status_capture, *status_address, *status_pod_uid; /* "" when absent */
 	uint64_t epoch;
 	struct td_counts initial;
@@ -46,11 +46,11 @@ bool td_drain_read(struct td_drain_object *ret, json_t *object, struct td_error 
 
 /* What the shell knows beyond the core's view. */
 struct td_drain_context {
-	const char *worker;        /* identity of the sidecar that coordinates */
-	const char *pod_uid;       /* of the pod being drained; "" when unknown */
-	int64_t generation;        /* that was acted upon */
+	const char *worker;	     /* identity of the sidecar that coordinates */
+	const char *pod_uid;	     /* of the pod being drained; "" when unknown */
+	int64_t generation;	     /* that was acted upon */
 	int64_t now_ms, now_wall_ms; /* to turn the view's clock into dates */
-	json_t *conditions;        /* as they stand in the object, so that transition times are kept; may be NULL */
+	json_t *conditions;	     /* as they stand in the object, so that transition times are kept; may be NULL */
 };
 
 /* A new merge patch {"status": {...}} for the view; the caller adds metadata.resourceVersion. NULL: out of memory. */

@@ -9,11 +9,32 @@
 #include <string.h>
 
 const char *const td_drain_status_fields[] = {
-	"phase",	   "reason",	 "message",   "captureID",   "captureAddress",	"podName",
-	"podUID",	   "family",	 "epoch",     "coordinator", "queuePosition",	"blockedBy",
-	"initial",	   "remaining",	 "moved",     "progress",    "progressPercent", "estimatedCompletionTime",
-	"deadline",	   "startTime",	 "completionTime", "witnesses", "proof",	"conditions",
-	"observedGeneration", NULL,
+	"phase",
+	"reason",
+	"message",
+	"captureID",
+	"captureAddress",
+	"podName",
+	"podUID",
+	"family",
+	"epoch",
+	"coordinator",
+	"queuePosition",
+	"blockedBy",
+	"initial",
+	"remaining",
+	"moved",
+	"progress",
+	"progressPercent",
+	"estimatedCompletionTime",
+	"deadline",
+	"startTime",
+	"completionTime",
+	"witnesses",
+	"proof",
+	"conditions",
+	"observedGeneration",
+	NULL,
 };
 
 /* null in a merge patch removes the member: an empty text is not shown at all. */
@@ -59,9 +80,9 @@ static json_t *witness(enum td_witness which, const struct td_witness_state *sta
 
 	return json_pack("{s:s,s:s,s:b,s:i,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "name", td_witness_name(which), "says", says,
 			 "settled", (int)state->settled, "consecutiveZeros", state->reads, "maintainers",
-			 (json_int_t)state->counts.maintainers, "dispatchers", (json_int_t)state->counts.dispatchers, "triggers",
-			 (json_int_t)state->counts.triggers, "brokers", (json_int_t)state->counts.brokers, "note",
-			 text_or_null(state->note), "time", time_or_null(state->last_ms, context), "captureID",
+			 (json_int_t)state->counts.maintainers, "dispatchers", (json_int_t)state->counts.dispatchers,
+			 "triggers", (json_int_t)state->counts.triggers, "brokers", (json_int_t)state->counts.brokers,
+			 "note", text_or_null(state->note), "time", time_or_null(state->last_ms, context), "captureID",
 			 text_or_null(view->capture), "ticdcCoordinator", text_or_null(view->coordinator));
 }
 
@@ -80,8 +101,7 @@ static const char *transition_time(const char *type, const char *status, json_t 
 	size_t i;
 	json_t *condition;
 
-	json_array_foreach(conditions, i, condition)
-	{
+	json_array_foreach (conditions, i, condition) {
 		const char *old_type = td_json_text(condition, "type"), *old_status = td_json_text(condition, "status");
 		const char *time = td_json_text(condition, "lastTransitionTime");
 
@@ -91,15 +111,17 @@ static const char *transition_time(const char *type, const char *status, json_t 
 	return now;
 }
 
-static json_t *condition(const char *type, bool on, const struct td_request_view *view, const struct td_drain_context *context)
+static json_t *condition(const char *type, bool on, const struct td_request_view *view,
+			 const struct td_drain_context *context)
 {
 	char now[TD_TIME_TEXT_MAX];
 	const char *status = on ? "True" : "False";
 
 	td_time_format(context->now_wall_ms, now);
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "type", type, "status", status, "reason", td_reason_name(view->reason),
-			 "message", view->message, "lastTransitionTime", transition_time(type, status, context->conditions, now),
-			 "observedGeneration", (json_int_t)context->generation);
+			 "message", view->message, "lastTransitionTime",
+			 transition_time(type, status, context->conditions, now), "observedGeneration",
+			 (json_int_t)context->generation);
 }
 
 static json_t *conditions(const struct td_request_view *view, const struct td_drain_context *context)
@@ -108,27 +130,29 @@ static json_t *conditions(const struct td_request_view *view, const struct td_dr
 	bool failed = td_phase_is_final(view->phase) && !drained;
 	bool progressing = view->phase == TD_PHASE_DRAINING || view->phase == TD_PHASE_VERIFYING;
 
-	return json_pack("[o,o,o]", condition("Progressing", progressing, view, context), condition("Drained", drained, view, context),
-			 condition("Failed", failed, view, context));
+	return json_pack("[o,o,o]", condition("Progressing", progressing, view, context),
+			 condition("Drained", drained, view, context), condition("Failed", failed, view, context));
 }
 
 json_t *td_drain_status_patch(const struct td_request_view *view, const struct td_drain_context *context)
 {
 	bool final = td_phase_is_final(view->phase);
-	json_t *status = json_pack(
-		"{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:s,s:I,s:s,s:o,s:o}", "phase", td_phase_name(view->phase), "reason",
-		td_reason_name(view->reason), "message", view->message, "captureID", text_or_null(view->capture), "captureAddress",
-		text_or_null(view->address), "podName", text_or_null(view->pod), "podUID", text_or_null(context->pod_uid), "family",
-		td_family_name(view->family), "epoch", (json_int_t)view->epoch, "coordinator", context->worker, "queuePosition",
-		view->queue_position ? json_integer(view->queue_position) : json_null(), "blockedBy", text_or_null(view->blocked_by));
-	json_t *more = json_pack("{s:o,s:o,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "initial",
-				 counts_or_null(&view->initial, view->started), "remaining",
-				 counts_or_null(&view->remaining, view->started), "moved", counts_or_null(&view->moved, view->started),
-				 "progress", progress(view), "progressPercent", view->progress_percent, "estimatedCompletionTime",
-				 final ? json_null() : time_or_null(view->eta_ms, context), "deadline",
-				 time_or_null(view->deadline_ms, context), "startTime", time_or_null(view->started_ms, context),
-				 "completionTime", time_or_null(view->completed_ms, context), "witnesses", witnesses(view, context),
-				 "conditions", conditions(view, context), "observedGeneration", (json_int_t)context->generation);
+	json_t *status =
+		json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:s,s:I,s:s,s:o,s:o}", "phase", td_phase_name(view->phase), "reason",
+			  td_reason_name(view->reason), "message", view->message, "captureID", text_or_null(view->capture),
+			  "captureAddress", text_or_null(view->address), "podName", text_or_null(view->pod), "podUID",
+			  text_or_null(context->pod_uid), "family", td_family_name(view->family), "epoch",
+			  (json_int_t)view->epoch, "coordinator", context->worker, "queuePosition",
+			  view->queue_position ? json_integer(view->queue_position) : json_null(), "blockedBy",
+			  text_or_null(view->blocked_by));
+	json_t *more = json_pack(
+		"{s:o,s:o,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "initial",
+		counts_or_null(&view->initial, view->started), "remaining", counts_or_null(&view->remaining, view->started),
+		"moved", counts_or_null(&view->moved, view->started), "progress", progress(view), "progressPercent",
+		view->progress_percent, "estimatedCompletionTime", final ? json_null() : time_or_null(view->eta_ms, context),
+		"deadline", time_or_null(view->deadline_ms, context), "startTime", time_or_null(view->started_ms, context),
+		"completionTime", time_or_null(view->completed_ms, context), "witnesses", witnesses(view, context),
+		"conditions", conditions(view, context), "observedGeneration", (json_int_t)context->generation);
 	json_t *patch = NULL;
 
 	if (status && more && json_object_update(status, more) == 0)
@@ -141,10 +165,10 @@ json_t *td_drain_status_patch(const struct td_request_view *view, const struct t
 json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *pod, const char *pod_uid, bool hold)
 {
 	return json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s},s:[{s:s,s:s,s:s,s:s}]},s:{s:s,s:s,s:s}}", "apiVersion",
-			 TD_DRAIN_GROUP "/" TD_DRAIN_VERSION, "kind", "DrainRequest", "metadata", "name", name, "namespace", namespace_,
-			 "labels", "app.kubernetes.io/managed-by", "ticdc-drain", "ownerReferences", "apiVersion", "v1", "kind", "Pod",
-			 "name", pod, "uid", pod_uid, "spec", "podName", pod, "reason", "the pod is terminating", "onTimeout",
-			 hold ? "Hold" : "Release");
+			 TD_DRAIN_GROUP "/" TD_DRAIN_VERSION, "kind", "DrainRequest", "metadata", "name", name, "namespace",
+			 namespace_, "labels", "app.kubernetes.io/managed-by", "ticdc-drain", "ownerReferences",
+			 "apiVersion", "v1", "kind", "Pod", "name", pod, "uid", pod_uid, "spec", "podName", pod, "reason",
+			 "the pod is terminating", "onTimeout", hold ? "Hold" : "Release");
 }
 
 json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,
@@ -156,8 +180,9 @@ json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const 
 	td_time_format(now_wall_ms, now);
 	if (process && process->known)
 		last_look = json_pack("{s:s,s:I,s:I,s:I,s:I}", "captureID", process->capture, "maintainers",
-				      (json_int_t)process->counts.maintainers, "dispatchers", (json_int_t)process->counts.dispatchers,
-				      "triggers", (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);
-	return json_pack("{s:{s:s,s:{s:s,s:s,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome", outcome,
-			 "message", message, "releaseTime", now, "process", last_look);
+				      (json_int_t)process->counts.maintainers, "dispatchers",
+				      (json_int_t)process->counts.dispatchers, "triggers",
+				      (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);
+	return json_pack("{s:{s:s,s:{s:s,s:s,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
+			 outcome, "message", message, "releaseTime", now, "process", last_look);
 }

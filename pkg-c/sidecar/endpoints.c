@@ -26,7 +26,8 @@ bool td_endpoints_metrics(const struct td_endpoints_state *state, struct td_buf 
 	single(out, "ticdc_drain_leader", "gauge", "1 while this sidecar coordinates.", state->leading);
 	single(out, "ticdc_drain_synced", "gauge", "1 when pods and DrainRequests have been listed.", state->synced);
 	single(out, "ticdc_drain_pod_terminating", "gauge", "1 while this pod is being deleted.", state->agent.terminating);
-	single(out, "ticdc_drain_hook_waiting", "gauge", "1 while a preStop hook waits at the gate.", state->agent.waited_at);
+	single(out, "ticdc_drain_hook_waiting", "gauge", "1 while a preStop hook waits at the gate.",
+	       state->agent.waited_at);
 	single(out, "ticdc_drain_gate_open", "gauge", "1 once the gate has opened.", state->agent.open);
 	header(out, "ticdc_drain_requests", "gauge", "DrainRequests in the namespace by phase.");
 	for (int i = 0; i < TD_PHASE_COUNT; i++)
@@ -36,7 +37,8 @@ bool td_endpoints_metrics(const struct td_endpoints_state *state, struct td_buf 
 	       state->core.queued);
 	single(out, "ticdc_drain_moves_in_flight", "gauge", "Moves under way that this sidecar ordered.",
 	       state->core.moves_in_flight);
-	single(out, "ticdc_drain_moves_confirmed_total", "counter", "Moves seen to have happened.", state->core.moves_confirmed);
+	single(out, "ticdc_drain_moves_confirmed_total", "counter", "Moves seen to have happened.",
+	       state->core.moves_confirmed);
 	single(out, "ticdc_drain_moves_failed_total", "counter", "Moves refused or not seen to happen in time.",
 	       state->core.moves_failed);
 	single(out, "ticdc_drain_kube_failures_total", "counter", "Failed reads and writes of the Kubernetes API.",

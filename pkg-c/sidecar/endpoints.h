@@ -10,13 +10,13 @@
 
 /* A picture of the daemon, taken when somebody asks. */
 struct td_endpoints_state {
-	bool synced;      /* both informers have their first list */
+	bool synced;	      /* both informers have their first list */
 	int64_t staleness_ms; /* of the older of the two; -1 before the first list */
 	bool leading;
 	uint64_t kube_failures;
 	struct td_agent_summary agent;
-	struct td_core_summary core;               /* zeros unless leading */
-	uint32_t phases[TD_PHASE_COUNT];           /* DrainRequests by phase */
+	struct td_core_summary core;	 /* zeros unless leading */
+	uint32_t phases[TD_PHASE_COUNT]; /* DrainRequests by phase */
 	const struct td_ticdc_client *ticdc;
 };
 

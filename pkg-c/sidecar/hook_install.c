@@ -15,7 +15,8 @@
 static enum td_error_code fail(struct td_error *err, const char *what, const char *path)
 {
 	int saved = errno;
-	enum td_error_code code = td_error_set(err, TD_ERR_SYSTEM, "install the preStop hook: %s %s: %s", what, path, strerror(saved));
+	enum td_error_code code =
+		td_error_set(err, TD_ERR_SYSTEM, "install the preStop hook: %s %s: %s", what, path, strerror(saved));
 
 	err->sys_errno = saved;
 	return code;
@@ -41,7 +42,8 @@ static bool source_path(char *into, size_t size)
 		return false;
 	into[len] = '\0';
 	slash = strrchr(into, '/');
-	return slash && (size_t)snprintf(slash + 1, size - (size_t)(slash + 1 - into), HOOK) < size - (size_t)(slash + 1 - into);
+	return slash &&
+	       (size_t)snprintf(slash + 1, size - (size_t)(slash + 1 - into), HOOK) < size - (size_t)(slash + 1 - into);
 }
 
 enum td_error_code td_hook_install(const char *directory, struct td_error *err)
@@ -54,7 +56,8 @@ enum td_error_code td_hook_install(const char *directory, struct td_error *err)
 		return fail(err, "find", HOOK);
 	if ((size_t)snprintf(target, sizeof(target), "%s/" HOOK, directory) >= sizeof(target) ||
 	    (size_t)snprintf(temporary, sizeof(temporary), "%s/." HOOK ".%d", directory, (int)getpid()) >= sizeof(temporary))
-		return td_error_set(err, TD_ERR_INVALID, "install the preStop hook: the path %.64s... is too long", directory);
+		return td_error_set(err, TD_ERR_INVALID, "install the preStop hook: the path %.64s... is too long",
+				    directory);
 	from = open(source, O_RDONLY | O_CLOEXEC);
 	if (from < 0)
 		return fail(err, "open", source);

@@ -35,8 +35,9 @@ void td_shell_answer(struct td_errand *errand, struct td_result *result)
 	struct td_input input = {.kind = TD_INPUT_RESULT, .result = result};
 
 	if (result->outcome != TD_OUTCOME_DONE)
-		td_log(TD_LOG_DEBUG, "effect_failed", "effect", td_effect_name(errand->effect.kind), "request", errand->effect.uid,
-		       "outcome", result->outcome == TD_OUTCOME_FAILED ? "failed" : "unknown", "error", result->why, NULL);
+		td_log(TD_LOG_DEBUG, "effect_failed", "effect", td_effect_name(errand->effect.kind), "request",
+		       errand->effect.uid, "outcome", result->outcome == TD_OUTCOME_FAILED ? "failed" : "unknown", "error",
+		       result->why, NULL);
 	result->effect_id = errand->effect.id;
 	end_errand(errand);
 	step(shell, &input);
@@ -45,7 +46,8 @@ void td_shell_answer(struct td_errand *errand, struct td_result *result)
 void td_shell_answer_error(struct td_errand *errand, const struct td_error *err)
 {
 	char why[TD_TEXT_MAX]; /* err may live in the errand, which ends before the core has read it */
-	struct td_result result = {.outcome = td_error_is_definite(err) ? TD_OUTCOME_FAILED : TD_OUTCOME_UNKNOWN, .why = why};
+	struct td_result result = {.outcome = td_error_is_definite(err) ? TD_OUTCOME_FAILED : TD_OUTCOME_UNKNOWN,
+				   .why = why};
 
 	(void)td_text_copy(why, sizeof(why), err->text);
 	td_shell_answer(errand, &result);
@@ -161,7 +163,8 @@ static void feed(struct td_shell *shell, json_t *object)
 	struct td_input input = {.kind = TD_INPUT_REQUEST, .request = &request};
 
 	if (!td_drain_read(&drain, object, &err)) {
-		td_log(TD_LOG_ERROR, "drainrequest_unreadable", "name", td_json_text(object, "metadata.name"), "error", err.text, NULL);
+		td_log(TD_LOG_ERROR, "drainrequest_unreadable", "name", td_json_text(object, "metadata.name"), "error",
+		       err.text, NULL);
 		return;
 	}
 	deadline_wall_ms = drain.timeout_seconds ? drain.created_wall_ms + drain.timeout_seconds * 1000 : 0;

@@ -24,7 +24,7 @@ struct td_shell_options {
 	const struct td_informer *pods, *drains;
 	const char *namespace_, *identity;
 	const char *ticdc_address; /* this pod's capture: who is asked when no better one is known */
-	int64_t reserve_ms;        /* of a terminating pod's grace period */
+	int64_t reserve_ms;	   /* of a terminating pod's grace period */
 	int batch;
 
 	/* Memory ran out: the core is of no more use. Called from the loop; the owner frees the shell and makes another from the

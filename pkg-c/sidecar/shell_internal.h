@@ -18,8 +18,8 @@ struct td_errand {
 /* What we wrote last to an object: the informer may not have caught up with it. */
 struct td_written {
 	char uid[TD_ID_MAX];
-	char before[64];  /* the informer's resourceVersion when we wrote */
-	char written[64]; /* the one that the write returned */
+	char before[64];   /* the informer's resourceVersion when we wrote */
+	char written[64];  /* the one that the write returned */
 	int phase, reason; /* last recorded as an event; -1: none */
 	struct td_written *next;
 };

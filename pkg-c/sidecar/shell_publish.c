@@ -70,8 +70,9 @@ static void record_event(struct td_shell *shell, const struct td_request_view *v
 	written->reason = (int)view->reason;
 	td_record(shell->options.recorder, &about, warning ? "Warning" : "Normal",
 		  td_phase_is_final(view->phase) ? td_phase_name(view->phase) : td_reason_name(view->reason), view->message);
-	td_log(warning ? TD_LOG_WARN : TD_LOG_INFO, "drain", "request", view->name, "pod", view->pod, "capture", view->capture,
-	       "phase", td_phase_name(view->phase), "reason", td_reason_name(view->reason), "message", view->message, NULL);
+	td_log(warning ? TD_LOG_WARN : TD_LOG_INFO, "drain", "request", view->name, "pod", view->pod, "capture",
+	       view->capture, "phase", td_phase_name(view->phase), "reason", td_reason_name(view->reason), "message",
+	       view->message, NULL);
 }
 
 static void on_written(json_t *object, const struct td_error *err, void *userdata)
@@ -88,7 +89,8 @@ static void on_written(json_t *object, const struct td_error *err, void *userdat
 		return;
 	}
 	if (written) {
-		(void)td_text_copy(written->written, sizeof(written->written), td_json_text(object, "metadata.resourceVersion"));
+		(void)td_text_copy(written->written, sizeof(written->written),
+				   td_json_text(object, "metadata.resourceVersion"));
 		if (view)
 			record_event(shell, view, written);
 	}
@@ -140,7 +142,8 @@ bool td_shell_publish(struct td_errand *errand, struct td_error *err)
 					    .now_wall_ms = td_loop_wall_ms(shell->options.loop),
 					    .conditions = td_json_at(object, "status.conditions")};
 	patch = td_drain_status_patch(view, &context);
-	if (!patch || json_object_set_new(patch, "metadata", json_pack("{s:s}", "resourceVersion", base_version(written, &drain))) != 0) {
+	if (!patch || json_object_set_new(patch, "metadata",
+					  json_pack("{s:s}", "resourceVersion", base_version(written, &drain))) != 0) {
 		td_error_set(err, TD_ERR_NOMEM, "out of memory");
 		return false;
 	}

@@ -134,7 +134,8 @@ bool td_shell_ask_ticdc(struct td_errand *errand)
 		errand->ticdc_call = td_ticdc_put_drain(ticdc, address, e->node, on_drain, errand);
 		break;
 	case TD_EFFECT_MOVE_MAINTAINER:
-		errand->ticdc_call = td_ticdc_post_move_maintainer(ticdc, address, e->changefeed, e->node, on_accept, errand);
+		errand->ticdc_call =
+			td_ticdc_post_move_maintainer(ticdc, address, e->changefeed, e->node, on_accept, errand);
 		break;
 	case TD_EFFECT_MOVE_DISPATCHER:
 		errand->ticdc_call = td_ticdc_post_move_table(ticdc, address, e->changefeed, e->table_id, e->mode, e->node,

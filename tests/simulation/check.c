@@ -37,9 +37,9 @@ static bool may_receive(struct run *run, const char *id, bool queued_too)
 		if (!view || run->requests[i].dry_run ||
 		    (strcmp(view->capture, id) != 0 && (view->capture[0] || strcmp(run->requests[i].pod, node->pod) != 0)))
 			continue;
-		if (view->phase == TD_PHASE_PENDING ? !queued_too
-						    : view->phase <= TD_PHASE_RELEASED ||
-							      (view->phase == TD_PHASE_TIMED_OUT && view->epoch))
+		if (view->phase == TD_PHASE_PENDING
+			    ? !queued_too
+			    : view->phase <= TD_PHASE_RELEASED || (view->phase == TD_PHASE_TIMED_OUT && view->epoch))
 			return false;
 	}
 	return true;
@@ -69,10 +69,12 @@ void check_effect(struct run *run, const struct td_effect *effect)
 	if (!request)
 		run_fail(run, "%s for the unknown request \"%s\"", td_effect_name(effect->kind), effect->uid);
 	else if (effect->epoch == 0 || request->acknowledged_epoch != effect->epoch)
-		run_fail(run, "%s for %s under epoch %llu, which is not durable (that is %llu)", td_effect_name(effect->kind),
-			 effect->uid, (unsigned long long)effect->epoch, (unsigned long long)request->acknowledged_epoch);
+		run_fail(run, "%s for %s under epoch %llu, which is not durable (that is %llu)",
+			 td_effect_name(effect->kind), effect->uid, (unsigned long long)effect->epoch,
+			 (unsigned long long)request->acknowledged_epoch);
 	else if (strcmp(td_core_summary(run->core).active_uid, effect->uid) != 0)
-		run_fail(run, "property 2: %s for %s, which is not the active request", td_effect_name(effect->kind), effect->uid);
+		run_fail(run, "property 2: %s for %s, which is not the active request", td_effect_name(effect->kind),
+			 effect->uid);
 }
 
 /* Property 6, the promise. Work that came after the last look, or came and went between two looks, nobody can know of. */
@@ -86,8 +88,10 @@ void check_published(struct run *run, const struct sim_request *request, const s
 		return;
 	if (node->unseen_return && node->maintainers == 0 && node->dispatchers == 0)
 		return;
-	run_fail(run, "property 6: %s is published as Drained, and %s holds %d maintainers, %d dispatchers, %d more registrations",
-		 request->uid, node->id, node->maintainers, node->dispatchers, node->leaving_brokers);
+	run_fail(
+		run,
+		"property 6: %s is published as Drained, and %s holds %d maintainers, %d dispatchers, %d more registrations",
+		request->uid, node->id, node->maintainers, node->dispatchers, node->leaving_brokers);
 }
 
 /* Property 4. */
@@ -132,7 +136,8 @@ void check_step(struct run *run)
 		if (strcmp(summary.active_uid, request->uid) != 0)
 			continue;
 		if (summary.moves_in_flight > (size_t)batch_of(request))
-			run_fail(run, "property 5: %zu moves in flight, batch %d", summary.moves_in_flight, batch_of(request));
+			run_fail(run, "property 5: %zu moves in flight, batch %d", summary.moves_in_flight,
+				 batch_of(request));
 		moves = model_moves_off(&run->model, model_find(&run->model, view->capture), view->epoch);
 		if (run->shape.faults.lying_books == 0 && view->epoch && moves > batch_of(request))
 			run_fail(run, "property 5: %d moves under way in truth, batch %d", moves, batch_of(request));
@@ -148,7 +153,8 @@ void check_step(struct run *run)
 		run_fail(run, "%d steps at one moment: the core spins", run->steps_now);
 	for (int i = 0; i < run->request_count; i++)
 		if (run->requests[i].publishes > PUBLISHES_A_SECOND_MAX)
-			run_fail(run, "%s was published %d times within a second", run->requests[i].uid, run->requests[i].publishes);
+			run_fail(run, "%s was published %d times within a second", run->requests[i].uid,
+				 run->requests[i].publishes);
 	check_liveness(run);
 }
 
@@ -167,6 +173,7 @@ void check_end(struct run *run)
 			 run->shape.family != TD_FAMILY_FAKE_DRAIN && run->shape.captures > 1 && !view->deadline_ms &&
 			 view->reason != TD_REASON_POD_NOT_FOUND && view->phase != TD_PHASE_DRAINED &&
 			 view->phase != TD_PHASE_RELEASED)
-			run_fail(run, "%s of a calm cluster ended as %s: %s", request->uid, td_phase_name(view->phase), view->message);
+			run_fail(run, "%s of a calm cluster ended as %s: %s", request->uid, td_phase_name(view->phase),
+				 view->message);
 	}
 }

@@ -11,8 +11,9 @@
 
 static void print_outcomes(const struct outcomes *o, uint64_t seeds, int failures)
 {
-	(void)printf("%llu seeds, %d of them calm, %d requests, %llu steps, %llu effects, %d failures\n", (unsigned long long)seeds,
-		     o->calm, o->requests, (unsigned long long)o->steps, (unsigned long long)o->effects, failures);
+	(void)printf("%llu seeds, %d of them calm, %d requests, %llu steps, %llu effects, %d failures\n",
+		     (unsigned long long)seeds, o->calm, o->requests, (unsigned long long)o->steps,
+		     (unsigned long long)o->effects, failures);
 	for (int i = 0; i < TD_PHASE_COUNT; i++)
 		if (o->phases[i])
 			(void)printf("  %-12s %d\n", td_phase_name((enum td_phase)i), o->phases[i]);

@@ -147,8 +147,8 @@ static void place_absent(struct model *m, struct model_work *work)
 
 	for (size_t i = 0; i < m->node_count && m->family == TD_FAMILY_NATIVE && m->session.target == NOWHERE; i++)
 		frozen = frozen || (m->nodes[i].registered && m->nodes[i].liveness > 0);
-	if (work->node != NOWHERE || work->move != MOVE_NONE || (frozen && is_maintainer(work)) || !model_is_bootstrapped(m) ||
-	    !rng_chance(&m->rng, 50))
+	if (work->node != NOWHERE || work->move != MOVE_NONE || (frozen && is_maintainer(work)) ||
+	    !model_is_bootstrapped(m) || !rng_chance(&m->rng, 50))
 		return;
 	node = model_pick_alive(m, model_is_in_session(m) ? m->session.target : NOWHERE);
 	if (node != NOWHERE)
@@ -257,8 +257,7 @@ static void return_work(struct model *m)
 	int node = random_up(m);
 
 	for (int n = 0; node != NOWHERE && m->changefeed_count && n < 3; n++) {
-		struct model_changefeed *cf =
-			&m->changefeeds[rng_range(&m->rng, 0, (int64_t)m->changefeed_count - 1)];
+		struct model_changefeed *cf = &m->changefeeds[rng_range(&m->rng, 0, (int64_t)m->changefeed_count - 1)];
 		struct model_work *work = &cf->maintainer;
 
 		if (cf->span_count && rng_chance(&m->rng, 700))
@@ -361,8 +360,8 @@ static void add_changefeed(struct model *m, struct model_changefeed *cf, size_t 
 	cf->spans = calloc(tables * 2 + 1, sizeof(*cf->spans));
 	for (size_t i = 0; cf->running && i < tables; i++)
 		for (int mode = 0; mode <= (redo ? 1 : 0); mode++)
-			cf->spans[cf->span_count++] = (struct model_work){.table_id = (int64_t)i + 100, .mode = (uint8_t)mode,
-									  .node = NOWHERE, .shown = NOWHERE};
+			cf->spans[cf->span_count++] = (struct model_work){
+				.table_id = (int64_t)i + 100, .mode = (uint8_t)mode, .node = NOWHERE, .shown = NOWHERE};
 	if (!cf->running)
 		return;
 	place(m, &cf->maintainer, (int)rng_range(&m->rng, 0, (int64_t)m->node_count - 1));

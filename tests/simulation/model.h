@@ -20,52 +20,52 @@
 
 /* Chances are permille, drawn for each answer or (the rare ones) each second. */
 struct model_faults {
-	int lost;            /* the answer never comes: unknown after a time-out; the call may have happened */
-	int failed;          /* refused */
-	int slow;            /* takes seconds */
-	int twice;           /* the same result comes again */
-	int ignored;         /* a move is accepted and forgotten */
-	int unreadable;      /* W3: a missing series, an error */
-	int odd_list;        /* captures list: empty, or without coordinator */
-	int failover;        /* each second: TiCDC's coordinator steps down */
-	int crash;           /* each second: a capture dies, and its pod starts another */
-	int returning;       /* each second: work is placed back on a capture that is being drained */
-	int lying_books;     /* each second: for a while the books show no work on the target */
-	int lying_answer;    /* each second: for a while the drain call answers 0 (legacy fallback, row 2) */
+	int lost;	  /* the answer never comes: unknown after a time-out; the call may have happened */
+	int failed;	  /* refused */
+	int slow;	  /* takes seconds */
+	int twice;	  /* the same result comes again */
+	int ignored;	  /* a move is accepted and forgotten */
+	int unreadable;	  /* W3: a missing series, an error */
+	int odd_list;	  /* captures list: empty, or without coordinator */
+	int failover;	  /* each second: TiCDC's coordinator steps down */
+	int crash;	  /* each second: a capture dies, and its pod starts another */
+	int returning;	  /* each second: work is placed back on a capture that is being drained */
+	int lying_books;  /* each second: for a while the books show no work on the target */
+	int lying_answer; /* each second: for a while the drain call answers 0 (legacy fallback, row 2) */
 };
 
 struct model_node {
 	char id[TD_ID_MAX], address[TD_ADDRESS_MAX], pod[TD_NAME_MAX];
 	bool registered, up;
-	int64_t lease_end_ms;   /* of one that is down: leaves the list then */
-	int64_t restart_ms;     /* when its pod starts another process; 0: not */
-	int liveness;           /* its own */
+	int64_t lease_end_ms; /* of one that is down: leaves the list then */
+	int64_t restart_ms;   /* when its pod starts another process; 0: not */
+	int liveness;	      /* its own */
 	bool pod_terminating;
 	int64_t process_start;
-	uint64_t elected_as;    /* place in the election queue */
-	int broker_gauge;       /* what its metrics show, recomputed every 5 s */
+	uint64_t elected_as; /* place in the election queue */
+	int broker_gauge;    /* what its metrics show, recomputed every 5 s */
 	int64_t gauge_ms;
-	int leaving_brokers;    /* registrations that outlive their dispatchers */
+	int leaving_brokers; /* registrations that outlive their dispatchers */
 	int64_t brokers_gone_ms;
 	int maintainers, dispatchers; /* true; triggers go with maintainers */
-	int64_t arrived_ms;     /* when work last came */
-	int64_t read_ms;        /* W3: the moment that the last answer delivered was about */
-	bool unseen_return;     /* work came and no W3 answer has shown it yet */
+	int64_t arrived_ms;	      /* when work last came */
+	int64_t read_ms;	      /* W3: the moment that the last answer delivered was about */
+	bool unseen_return;	      /* work came and no W3 answer has shown it yet */
 };
 
 enum model_move { MOVE_NONE, MOVE_STOPPING, MOVE_STARTING };
 
-struct model_work { /* a maintainer, or one span */
+struct model_work {	  /* a maintainer, or one span */
 	int64_t table_id; /* 0: the maintainer */
 	uint8_t mode;
-	int node;          /* truth */
-	int shown;         /* the books */
+	int node;  /* truth */
+	int shown; /* the books */
 	enum model_move move;
 	int destination;
-	int64_t move_ms;   /* the next step of the move */
-	int64_t show_ms;   /* when the books catch up; 0: they have */
+	int64_t move_ms;    /* the next step of the move */
+	int64_t show_ms;    /* when the books catch up; 0: they have */
 	int64_t settled_ms; /* not before this is it "replicating" */
-	uint64_t moved_by; /* epoch of the core's call that moves it now; 0: TiCDC itself */
+	uint64_t moved_by;  /* epoch of the core's call that moves it now; 0: TiCDC itself */
 };
 
 struct model_changefeed {
@@ -130,12 +130,12 @@ bool model_take_answer(struct model *model, struct td_result *ret);
 bool model_owes_answers(const struct model *model);
 void model_forget_answers(struct model *model); /* the core that asked is gone; what was sent still happens */
 
-int model_find(const struct model *model, const char *id); /* NOWHERE */
+int model_find(const struct model *model, const char *id);    /* NOWHERE */
 int model_of_pod(const struct model *model, const char *pod); /* the registered, running one */
-bool model_is_empty(const struct model *model, int node); /* truth: no maintainer, dispatcher, trigger, registration */
+bool model_is_empty(const struct model *model, int node);     /* truth: no maintainer, dispatcher, trigger, registration */
 int model_moves_off(const struct model *model, int node, uint64_t epoch); /* under way, asked for by the core */
 void model_kill(struct model *model, int node, int64_t restart_after_ms); /* 0: never */
-void model_heal(struct model *model);                                     /* no more faults from now on */
+void model_heal(struct model *model);					  /* no more faults from now on */
 
 /* ---- between the model's own files ---- */
 

@@ -98,10 +98,13 @@ static void show_nodes(struct model *m, struct model_answer *a)
 
 		if (!node->registered)
 			continue;
-		views[count++] = (struct td_node_view){.id = node->id, .address = node->address,
+		views[count++] = (struct td_node_view){.id = node->id,
+						       .address = node->address,
 						       .is_coordinator = (int)i == m->coordinator,
-						       .reported_liveness = node->up ? node->liveness : -1, .answers = node->up,
-						       .pod = node->pod, .pod_terminating = node->pod_terminating};
+						       .reported_liveness = node->up ? node->liveness : -1,
+						       .answers = node->up,
+						       .pod = node->pod,
+						       .pod_terminating = node->pod_terminating};
 	}
 	a->nodes = (struct td_nodes_view){.coordinator = m->nodes[m->coordinator].id, .nodes = views, .count = count};
 	if (rng_chance(&m->rng, m->faults.odd_list)) {
@@ -115,7 +118,8 @@ static const char *shown_at(const struct model *m, const struct model_work *work
 {
 	int node = work->shown;
 
-	if (m->now_ms < m->books_lie_until_ms && node != NOWHERE) /* everything is on one capture that is not being drained */
+	if (m->now_ms < m->books_lie_until_ms &&
+	    node != NOWHERE) /* everything is on one capture that is not being drained */
 		for (size_t i = 0; i < m->node_count; i++)
 			if (m->nodes[i].registered && m->nodes[i].liveness == 0)
 				return m->nodes[i].id;
@@ -134,7 +138,9 @@ static bool show_changefeed(struct model *m, const struct model_changefeed *cf, 
 {
 	struct td_span *spans = checked(calloc(cf->span_count + 1, sizeof(*spans)));
 
-	*view = (struct td_changefeed_view){.name = cf->name, .running = cf->running, .spans = spans,
+	*view = (struct td_changefeed_view){.name = cf->name,
+					    .running = cf->running,
+					    .spans = spans,
 					    .maintainer_addr = cf->running ? shown_address(m, &cf->maintainer) : ""};
 	if (!cf->running) {
 		view->tables_known = true;
@@ -189,7 +195,10 @@ static void show_process(struct model *m, struct model_answer *a)
 	if (index == NOWHERE)
 		return;
 	node = &m->nodes[index];
-	a->process = (struct td_process_view){.known = true, .why = "", .capture = node->id, .process_start = node->process_start,
+	a->process = (struct td_process_view){.known = true,
+					      .why = "",
+					      .capture = node->id,
+					      .process_start = node->process_start,
 					      .liveness = node->liveness};
 	a->process.counts = (struct td_counts){(uint32_t)node->maintainers, (uint32_t)node->dispatchers,
 					       (uint32_t)node->maintainers, (uint32_t)node->broker_gauge};
@@ -252,7 +261,8 @@ static void move_dispatcher(struct model *m, struct model_answer *a)
 	for (size_t i = 0; i < cf->span_count; i++) {
 		struct model_work *span = &cf->spans[i];
 
-		if (span->table_id != a->effect.table_id || span->mode != a->effect.mode || rng_chance(&m->rng, m->faults.ignored))
+		if (span->table_id != a->effect.table_id || span->mode != a->effect.mode ||
+		    rng_chance(&m->rng, m->faults.ignored))
 			continue;
 		if (!model_move(m, span, to, a->effect.epoch))
 			refuse(a, "500 CDC:ErrOperatorIsNil");
@@ -271,22 +281,37 @@ static void execute(struct model *m, struct model_answer *a)
 		return;
 	}
 	switch (a->effect.kind) {
-	case TD_EFFECT_OBSERVE_NODES: show_nodes(m, a); break;
+	case TD_EFFECT_OBSERVE_NODES:
+		show_nodes(m, a);
+		break;
 	case TD_EFFECT_OBSERVE_WORKLOAD:
 		if (model_is_bootstrapped(m))
 			show_workload(m, a);
 		else
 			refuse(a, "500 coordinator is not fully initialized");
 		break;
-	case TD_EFFECT_OBSERVE_CHANGEFEED: show_one(m, a); break;
-	case TD_EFFECT_DETECT_FAMILY: detect(m, a); break;
-	case TD_EFFECT_RESIGN: model_step_down(m, rng_range(&m->rng, 10, 1500)); break;
-	case TD_EFFECT_NATIVE_DRAIN: drain(m, a); break;
-	case TD_EFFECT_MOVE_MAINTAINER: move_maintainer(m, a); break;
-	case TD_EFFECT_MOVE_DISPATCHER: move_dispatcher(m, a); break;
+	case TD_EFFECT_OBSERVE_CHANGEFEED:
+		show_one(m, a);
+		break;
+	case TD_EFFECT_DETECT_FAMILY:
+		detect(m, a);
+		break;
+	case TD_EFFECT_RESIGN:
+		model_step_down(m, rng_range(&m->rng, 10, 1500));
+		break;
+	case TD_EFFECT_NATIVE_DRAIN:
+		drain(m, a);
+		break;
+	case TD_EFFECT_MOVE_MAINTAINER:
+		move_maintainer(m, a);
+		break;
+	case TD_EFFECT_MOVE_DISPATCHER:
+		move_dispatcher(m, a);
+		break;
 	case TD_EFFECT_OBSERVE_PROCESS:
 	case TD_EFFECT_PUBLISH:
-	case TD_EFFECT_KIND_COUNT: abort();
+	case TD_EFFECT_KIND_COUNT:
+		abort();
 	}
 }
 
@@ -362,7 +387,8 @@ bool model_take_answer(struct model *m, struct td_result *ret)
 			execute(m, a);
 			continue;
 		}
-		if (a->again || a->orphan) { /* delivered before, and kept for the caller until now; or nobody waits for it */
+		if (a->again ||
+		    a->orphan) { /* delivered before, and kept for the caller until now; or nobody waits for it */
 			remove_at(m, index);
 			continue;
 		}

@@ -51,7 +51,10 @@ static void trace(struct run *run, const char *format, ...)
 
 static struct durable durable_of(const struct td_request_view *view)
 {
-	struct durable durable = {.phase = view->phase, .reason = view->reason, .epoch = view->epoch, .initial = view->initial,
+	struct durable durable = {.phase = view->phase,
+				  .reason = view->reason,
+				  .epoch = view->epoch,
+				  .initial = view->initial,
 				  .started_ms = view->started_ms};
 
 	(void)snprintf(durable.capture, sizeof(durable.capture), "%s", view->capture);
@@ -75,7 +78,8 @@ static void publish(struct run *run, const struct td_effect *effect)
 	check_published(run, request, view);
 	request->publishes++;
 	run->write_count++;
-	*write = (struct sim_write){.effect_id = effect->id, .request = (int)(request - run->requests), .durable = durable_of(view)};
+	*write = (struct sim_write){
+		.effect_id = effect->id, .request = (int)(request - run->requests), .durable = durable_of(view)};
 	write->due_ms = run->now_ms + rng_range(&run->rng, 2, rng_chance(&run->rng, run->model.faults.slow) ? 3000 : 30);
 	write->execute_ms = rng_range(&run->rng, run->now_ms + 1, write->due_ms);
 	write->ignored = request->gone;
@@ -117,11 +121,23 @@ static void feed(struct run *run, struct sim_request *r)
 	int pod = r->pod[0] ? model_of_pod(&run->model, r->pod) : NOWHERE;
 	bool replaced = r->durable.capture[0] && pod != NOWHERE && strcmp(run->model.nodes[pod].id, r->durable.capture) != 0;
 	const struct td_request_input input = {
-		.uid = r->uid, .name = r->uid, .pod = r->pod[0] ? r->pod : NULL, .capture = r->capture[0] ? r->capture : NULL,
-		.pod_exists = strcmp(r->pod, "nobody") != 0, .pod_terminating = r->terminating && !replaced, .pod_gone = replaced,
-		.dry_run = r->dry_run, .batch = r->batch, .created_ms = r->arrive_ms, .deadline_ms = r->deadline_ms,
-		.phase = r->durable.phase, .epoch = r->durable.epoch, .drained_capture = r->durable.capture,
-		.drained_address = r->durable.address, .initial = r->durable.initial, .started_ms = r->durable.started_ms,
+		.uid = r->uid,
+		.name = r->uid,
+		.pod = r->pod[0] ? r->pod : NULL,
+		.capture = r->capture[0] ? r->capture : NULL,
+		.pod_exists = strcmp(r->pod, "nobody") != 0,
+		.pod_terminating = r->terminating && !replaced,
+		.pod_gone = replaced,
+		.dry_run = r->dry_run,
+		.batch = r->batch,
+		.created_ms = r->arrive_ms,
+		.deadline_ms = r->deadline_ms,
+		.phase = r->durable.phase,
+		.epoch = r->durable.epoch,
+		.drained_capture = r->durable.capture,
+		.drained_address = r->durable.address,
+		.initial = r->durable.initial,
+		.started_ms = r->durable.started_ms,
 	};
 
 	trace(run, "> request %s pod=%s capture=%s terminating=%d gone=%d deadline=%lld", r->uid, r->pod, r->capture,
@@ -171,7 +187,9 @@ static void do_answers(struct run *run)
 
 	while (run->core && !run->failure[0] && model_take_answer(&run->model, &result)) {
 		trace(run, "> result #%llu %s %s %lld", (unsigned long long)result.effect_id,
-		      result.outcome == TD_OUTCOME_DONE ? "done" : result.outcome == TD_OUTCOME_FAILED ? "failed" : "unknown",
+		      result.outcome == TD_OUTCOME_DONE	    ? "done"
+		      : result.outcome == TD_OUTCOME_FAILED ? "failed"
+							    : "unknown",
 		      result.outcome == TD_OUTCOME_DONE ? "" : result.why, (long long)result.answer);
 		check_result(run, &result);
 		step(run, &(struct td_input){.kind = TD_INPUT_RESULT, .result = &result});
@@ -268,7 +286,8 @@ static void do_leaders(struct run *run)
 	if (run->core && run->leader_dies_ms && run->now_ms >= run->leader_dies_ms) {
 		depose(run);
 		run->leader_back_ms = run->now_ms + rng_range(&run->rng, 100, 15000);
-		run->leader_dies_ms = rng_chance(&run->rng, 300) ? run->leader_back_ms + rng_range(&run->rng, 500, 30000) : 0;
+		run->leader_dies_ms =
+			rng_chance(&run->rng, 300) ? run->leader_back_ms + rng_range(&run->rng, 500, 30000) : 0;
 	}
 	if (!run->core && run->now_ms >= run->leader_back_ms)
 		lead(run);
@@ -334,7 +353,8 @@ static void draw_request(struct run *run, int number)
 	*r = (struct sim_request){.arrive_ms = run->now_ms + rng_range(&run->rng, 0, number ? 30000 : 3000)};
 	(void)snprintf(r->uid, sizeof(r->uid), "u%d", number);
 	if (rng_chance(&run->rng, 250))
-		(void)snprintf(r->capture, sizeof(r->capture), "%s", rng_chance(&run->rng, 900) ? run->model.nodes[node].id : "no-id");
+		(void)snprintf(r->capture, sizeof(r->capture), "%s",
+			       rng_chance(&run->rng, 900) ? run->model.nodes[node].id : "no-id");
 	else
 		(void)snprintf(r->pod, sizeof(r->pod), "cdc-%d", (int)node);
 	if (r->pod[0] && rng_chance(&run->rng, 30))
@@ -361,9 +381,9 @@ static void draw_faults(struct rng *rng, struct model_faults *f)
 
 static void set_up(struct run *run)
 {
-	static const enum td_family families[] = {TD_FAMILY_NATIVE, TD_FAMILY_MANAGED, TD_FAMILY_NATIVE, TD_FAMILY_MANAGED,
-						  TD_FAMILY_NATIVE, TD_FAMILY_MANAGED, TD_FAMILY_NATIVE, TD_FAMILY_MANAGED,
-						  TD_FAMILY_FAKE_DRAIN};
+	static const enum td_family families[] = {TD_FAMILY_NATIVE,  TD_FAMILY_MANAGED, TD_FAMILY_NATIVE,
+						  TD_FAMILY_MANAGED, TD_FAMILY_NATIVE,	TD_FAMILY_MANAGED,
+						  TD_FAMILY_NATIVE,  TD_FAMILY_MANAGED, TD_FAMILY_FAKE_DRAIN};
 	struct rng *rng = &run->rng;
 
 	run->shape = (struct model_shape){.family = families[rng_range(rng, 0, 8)],
@@ -399,7 +419,8 @@ static void count(const struct run *run, struct outcomes *outcomes)
 
 bool run_seed(uint64_t seed, bool verbose, struct outcomes *outcomes, uint64_t *ret_hash)
 {
-	struct run run = {.seed = seed, .hash = 14695981039346656037u, .verbose = verbose, .rng = {seed * 0x9e3779b97f4a7c15u + 1}};
+	struct run run = {
+		.seed = seed, .hash = 14695981039346656037u, .verbose = verbose, .rng = {seed * 0x9e3779b97f4a7c15u + 1}};
 	int64_t ended_ms = 0;
 
 	set_up(&run);

@@ -26,7 +26,7 @@ struct sim_request {
 	int64_t arrive_ms, deadline_ms, delete_ms; /* 0: none, never */
 	struct durable durable;
 	uint64_t acknowledged_epoch; /* this leader was told that Draining with it is durable */
-	int64_t reaped_ms;           /* when the process ends after the request has: 0: not arranged */
+	int64_t reaped_ms;	     /* when the process ends after the request has: 0: not arranged */
 	int64_t ended_ms;
 	int publishes; /* in this second */
 };
@@ -53,7 +53,7 @@ struct run {
 	int request_count;
 	struct sim_write writes[WRITES_MAX];
 	int write_count;
-	struct td_nodes seen;  /* the last captures list that this leader was given */
+	struct td_nodes seen; /* the last captures list that this leader was given */
 	struct {
 		char id[TD_ID_MAX];
 		enum td_liveness liveness;

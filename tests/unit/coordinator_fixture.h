@@ -114,7 +114,8 @@ static inline void fixture_answer(struct fixture *f, const struct td_effect *eff
 		.family_why = "says the test",
 		.nodes = &nodes,
 		.workload = &workload,
-		.changefeed = effect->kind == TD_EFFECT_OBSERVE_CHANGEFEED ? fixture_changefeed(f, effect->changefeed) : NULL,
+		.changefeed =
+			effect->kind == TD_EFFECT_OBSERVE_CHANGEFEED ? fixture_changefeed(f, effect->changefeed) : NULL,
 		.process = &f->process,
 	};
 
@@ -135,9 +136,10 @@ static inline void fixture_run(struct fixture *f, int64_t ms)
 		if (i < f->waiting_count) {
 			effect = f->waiting[i];
 			memmove(&f->waiting[i], &f->waiting[i + 1], (--f->waiting_count - i) * sizeof(f->waiting[0]));
-			fixture_answer(f, &effect, f->refused & BIT(effect.kind)   ? TD_OUTCOME_FAILED
-						   : f->unknown & BIT(effect.kind) ? TD_OUTCOME_UNKNOWN
-										   : TD_OUTCOME_DONE);
+			fixture_answer(f, &effect,
+				       f->refused & BIT(effect.kind)   ? TD_OUTCOME_FAILED
+				       : f->unknown & BIT(effect.kind) ? TD_OUTCOME_UNKNOWN
+								       : TD_OUTCOME_DONE);
 			continue;
 		}
 		if (td_core_deadline(f->core) > end) {
@@ -177,12 +179,15 @@ static inline void fixture_init(struct fixture *f, enum td_family family)
 
 	*f = (struct fixture){.now_ms = 100000, .family = family, .node_count = 3, .coordinator = "c"};
 	for (size_t i = 0; i < 3; i++)
-		f->nodes[i] = (struct td_node_view){.id = names[i], .address = addresses[i], .is_coordinator = i == 2,
-						    .answers = true, .pod = pods[i]};
-	f->changefeeds[0] = (struct td_changefeed_view){.name = "default/one", .running = true, .maintainer_addr = "b:1",
-							.tables_known = true};
+		f->nodes[i] = (struct td_node_view){
+			.id = names[i], .address = addresses[i], .is_coordinator = i == 2, .answers = true, .pod = pods[i]};
+	f->changefeeds[0] = (struct td_changefeed_view){
+		.name = "default/one", .running = true, .maintainer_addr = "b:1", .tables_known = true};
 	f->changefeed_count = 1;
-	f->process = (struct td_process_view){.known = true, .why = "", .capture = "a", .process_start = 1,
+	f->process = (struct td_process_view){.known = true,
+					      .why = "",
+					      .capture = "a",
+					      .process_start = 1,
 					      .liveness = family == TD_FAMILY_NATIVE ? TD_STOPPING : TD_ALIVE};
 	f->core = td_core_new(&td_core_defaults);
 	assert_non_null(f->core);
@@ -205,8 +210,8 @@ static inline void fixture_new_leader(struct fixture *f)
 
 static inline struct td_request_input fixture_pod_request(const char *uid, const char *pod)
 {
-	return (struct td_request_input){.uid = uid, .name = uid, .pod = pod, .pod_exists = true, .drained_capture = "",
-					 .drained_address = ""};
+	return (struct td_request_input){
+		.uid = uid, .name = uid, .pod = pod, .pod_exists = true, .drained_capture = "", .drained_address = ""};
 }
 
 #endif

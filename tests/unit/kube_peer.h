@@ -143,15 +143,26 @@ static inline void peer_on_request(struct evhttp_request *http, void *userdata)
 	assert_int_equal(evbuffer_remove(input, body, len), (int)len);
 	body[len] = '\0';
 	switch (evhttp_request_get_command(http)) { /* libevent's set is larger: anything else is a bug */
-	case EVHTTP_REQ_GET: request.method = "GET"; break;
-	case EVHTTP_REQ_POST: request.method = "POST"; break;
-	case EVHTTP_REQ_PUT: request.method = "PUT"; break;
-	case EVHTTP_REQ_PATCH: request.method = "PATCH"; break;
-	case EVHTTP_REQ_DELETE: request.method = "DELETE"; break;
+	case EVHTTP_REQ_GET:
+		request.method = "GET";
+		break;
+	case EVHTTP_REQ_POST:
+		request.method = "POST";
+		break;
+	case EVHTTP_REQ_PUT:
+		request.method = "PUT";
+		break;
+	case EVHTTP_REQ_PATCH:
+		request.method = "PATCH";
+		break;
+	case EVHTTP_REQ_DELETE:
+		request.method = "DELETE";
+		break;
 	case EVHTTP_REQ_HEAD:
 	case EVHTTP_REQ_OPTIONS:
 	case EVHTTP_REQ_TRACE:
-	case EVHTTP_REQ_CONNECT: fail();
+	case EVHTTP_REQ_CONNECT:
+		fail();
 	}
 	request.number = ++peer->requests;
 	assert_true(td_buf_append_format(&peer->log, "%s %s%s%s\n", request.method, request.uri, len ? " " : "", body));
@@ -188,8 +199,8 @@ static inline void peer_start(struct peer *peer, peer_fn handler, void *test)
 	assert_non_null(peer->loop);
 	peer->evhttp = evhttp_new(td_loop_event_base(peer->loop));
 	assert_non_null(peer->evhttp);
-	evhttp_set_allowed_methods(peer->evhttp, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH |
-						 EVHTTP_REQ_DELETE);
+	evhttp_set_allowed_methods(peer->evhttp,
+				   EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE);
 	evhttp_set_gencb(peer->evhttp, peer_on_request, peer);
 	peer->socket = evhttp_bind_socket_with_handle(peer->evhttp, "127.0.0.1", 0);
 	assert_non_null(peer->socket);

@@ -32,7 +32,7 @@ static void an_idle_core_wants_nothing(void **state)
 static void only_calls_that_change_ticdc_are_fenced(void **state)
 {
 	static const bool changes[TD_EFFECT_KIND_COUNT] = {
-		[TD_EFFECT_DETECT_FAMILY] = true, [TD_EFFECT_RESIGN] = true, [TD_EFFECT_NATIVE_DRAIN] = true,
+		[TD_EFFECT_DETECT_FAMILY] = true,   [TD_EFFECT_RESIGN] = true,		[TD_EFFECT_NATIVE_DRAIN] = true,
 		[TD_EFFECT_MOVE_MAINTAINER] = true, [TD_EFFECT_MOVE_DISPATCHER] = true,
 	};
 
@@ -79,7 +79,8 @@ static void each_read_is_paced_and_there_is_one_at_a_time(void **state)
 
 static void when_a_list_fails_another_capture_is_asked_each_time(void **state)
 {
-	static const char *const wanted[] = {"", "b:1", "c:1", "", "a:1", "b:1"}; /* after 1, 2, ... failures: all, and our own */
+	static const char *const wanted[] = {"", "b:1", "c:1",
+					     "", "a:1", "b:1"}; /* after 1, 2, ... failures: all, and our own */
 	const struct td_request_input input = fixture_pod_request("u", "pod-a");
 
 	(void)state;
@@ -165,7 +166,8 @@ static void the_same_inputs_give_the_same_effects(void **state)
 	(void)state;
 	for (int round = 0; round < 2; round++) {
 		size_t used = 0;
-		const struct td_request_input one = fixture_pod_request("u", "pod-a"), two = fixture_pod_request("v", "pod-b");
+		const struct td_request_input one = fixture_pod_request("u", "pod-a"),
+					      two = fixture_pod_request("v", "pod-b");
 
 		fixture_new_leader(&f);
 		f.now_ms = 100000;
@@ -174,8 +176,8 @@ static void the_same_inputs_give_the_same_effects(void **state)
 		for (int i = 0; i < 200; i++) {
 			for (size_t j = 0; j < f.waiting_count && used < sizeof(trace[0]) - 400; j++)
 				used += (size_t)snprintf(trace[round] + used, sizeof(trace[0]) - used, "%llu %d %s %s %s\n",
-							 (unsigned long long)f.waiting[j].id, f.waiting[j].kind, f.waiting[j].uid,
-							 f.waiting[j].node, f.waiting[j].address);
+							 (unsigned long long)f.waiting[j].id, f.waiting[j].kind,
+							 f.waiting[j].uid, f.waiting[j].node, f.waiting[j].address);
 			fixture_run(&f, 37);
 		}
 	}

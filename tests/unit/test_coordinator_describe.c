@@ -19,8 +19,13 @@ static int teardown(void **state)
 
 static struct td_request request(enum td_phase phase, enum td_reason reason)
 {
-	struct td_request r = {.phase = phase, .reason = reason, .pod = "pod-a", .capture = "a", .queue_position = 2,
-			       .blocked_by = "pod-b", .message = "what was said last"};
+	struct td_request r = {.phase = phase,
+			       .reason = reason,
+			       .pod = "pod-a",
+			       .capture = "a",
+			       .queue_position = 2,
+			       .blocked_by = "pod-b",
+			       .message = "what was said last"};
 
 	r.started = phase != TD_PHASE_PENDING;
 	r.initial = (struct td_counts){.maintainers = 10, .dispatchers = 600};
@@ -56,7 +61,8 @@ static void an_open_request_says_what_happens_and_what_is_in_the_way(void **stat
 		td_describe(f.core, &r, text, sizeof(text));
 		for (size_t j = 0; j < 3 && cases[i].parts[j]; j++)
 			if (!strstr(text, cases[i].parts[j]))
-				fail_msg("%s: no \"%s\" in \"%s\"", td_reason_name(cases[i].reason), cases[i].parts[j], text);
+				fail_msg("%s: no \"%s\" in \"%s\"", td_reason_name(cases[i].reason), cases[i].parts[j],
+					 text);
 	}
 }
 
@@ -98,7 +104,8 @@ static void an_ended_request_says_why_and_what_remained(void **state)
 		td_describe_end(f.core, &r, cases[i].phase, cases[i].reason, text, sizeof(text));
 		for (size_t j = 0; j < 3 && cases[i].parts[j]; j++)
 			if (!strstr(text, cases[i].parts[j]))
-				fail_msg("%s: no \"%s\" in \"%s\"", td_reason_name(cases[i].reason), cases[i].parts[j], text);
+				fail_msg("%s: no \"%s\" in \"%s\"", td_reason_name(cases[i].reason), cases[i].parts[j],
+					 text);
 	}
 }
 

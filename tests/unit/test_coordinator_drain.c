@@ -43,7 +43,8 @@ static void an_empty_capture_is_drained_soon_after_its_gauge_can_be_trusted(void
 		since = f.now_ms;
 		while (fixture_view(&f, "u")->phase != TD_PHASE_DRAINED && f.now_ms < since + 60000)
 			fixture_run(&f, 50);
-		assert_in_range(f.now_ms - since, td_core_defaults.broker_refresh_ms, td_core_defaults.broker_refresh_ms + 1600);
+		assert_in_range(f.now_ms - since, td_core_defaults.broker_refresh_ms,
+				td_core_defaults.broker_refresh_ms + 1600);
 		assert_int_equal(td_liveness_of(&td_nodes_find(&f.core->nodes, "a")->liveness), TD_STOPPING);
 		assert_true(fixture_view(&f, "u")->witnesses[TD_WITNESS_PROCESS].settled);
 		assert_int_equal(fixture_view(&f, "u")->moved.dispatchers, 2);
@@ -115,8 +116,12 @@ static void each_lie_alone_is_not_believed(void **state)
 		start(TD_FAMILY_NATIVE);
 		empty();
 		if (liar == 0) /* answer and process say zero, the books do not */
-			f.changefeeds[0] = (struct td_changefeed_view){.name = "default/one", .running = true, .maintainer_addr = "b:1",
-								       .tables_known = true, .spans = left, .span_count = 1};
+			f.changefeeds[0] = (struct td_changefeed_view){.name = "default/one",
+								       .running = true,
+								       .maintainer_addr = "b:1",
+								       .tables_known = true,
+								       .spans = left,
+								       .span_count = 1};
 		if (liar == 1) /* books and answer say zero, the process does not */
 			f.process.counts.brokers = 1;
 		if (liar == 2) /* books and process say zero, the answer does not */

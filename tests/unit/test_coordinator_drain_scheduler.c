@@ -23,11 +23,15 @@ static void start(int changefeeds, int dispatchers, int batch)
 		(void)snprintf(names[i], sizeof(names[i]), "default/cf-%02d", i);
 		for (int j = 0; j < dispatchers; j++)
 			spans[i][j] = (struct td_span){j + 1, 0, "a"};
-		f.changefeeds[i] = (struct td_changefeed_view){.name = names[i], .running = true, .maintainer_addr = "a:1",
-							       .tables_known = true, .spans = spans[i],
+		f.changefeeds[i] = (struct td_changefeed_view){.name = names[i],
+							       .running = true,
+							       .maintainer_addr = "a:1",
+							       .tables_known = true,
+							       .spans = spans[i],
 							       .span_count = (size_t)dispatchers};
 	}
-	f.process.counts = (struct td_counts){(uint32_t)changefeeds, (uint32_t)(changefeeds * dispatchers), (uint32_t)changefeeds, 1};
+	f.process.counts =
+		(struct td_counts){(uint32_t)changefeeds, (uint32_t)(changefeeds * dispatchers), (uint32_t)changefeeds, 1};
 	f.held = BIT(TD_EFFECT_MOVE_MAINTAINER) | BIT(TD_EFFECT_MOVE_DISPATCHER);
 	input.batch = batch;
 	fixture_request(&f, &input);
@@ -47,7 +51,9 @@ static void perform(const struct td_effect *effect)
 		cf->maintainer_addr = address;
 	for (size_t j = 0; effect->kind == TD_EFFECT_MOVE_DISPATCHER && j < cf->span_count; j++)
 		if (cf->spans[j].table_id == effect->table_id)
-			spans[cf - f.changefeeds][j].node = effect->node[0] == 'b' ? "b" : effect->node[0] == 'c' ? "c" : "d";
+			spans[cf - f.changefeeds][j].node = effect->node[0] == 'b'   ? "b"
+							    : effect->node[0] == 'c' ? "c"
+										     : "d";
 }
 
 /* Takes a waiting move and does it. */
@@ -120,7 +126,7 @@ static void a_confirmed_move_frees_its_slot_at_once_and_an_answer_does_not(void 
 	start(4, 0, 2);
 	effect = fixture_take(&f, TD_EFFECT_MOVE_MAINTAINER);
 	(void)snprintf(name, sizeof(name), "%s", effect.changefeed);
-	effect.changefeed = name; /* the core's own ends with the answer */
+	effect.changefeed = name;		      /* the core's own ends with the answer */
 	fixture_answer(&f, &effect, TD_OUTCOME_DONE); /* accepted, nothing is seen of it */
 	fixture_run(&f, 3000);
 	assert_int_equal(f.emitted[TD_EFFECT_MOVE_MAINTAINER], 2);
@@ -254,8 +260,8 @@ static void nobody_to_move_to_is_waited_for_and_said(void **state)
 	start(2, 0, 2);
 	fixture_done(&f);
 	start(0, 0, 2);
-	f.changefeeds[0] = (struct td_changefeed_view){.name = "default/x", .running = true, .maintainer_addr = "a:1",
-						       .tables_known = true};
+	f.changefeeds[0] = (struct td_changefeed_view){
+		.name = "default/x", .running = true, .maintainer_addr = "a:1", .tables_known = true};
 	f.changefeed_count = 1;
 	f.process.counts.maintainers = 1; /* work came: the process says so first */
 	f.nodes[1].answers = f.nodes[2].answers = false;
@@ -276,8 +282,8 @@ static void all_captures_requested_one_after_the_other_is_no_deadlock(void **sta
 	b.created_ms = c.created_ms = 1;
 	fixture_request(&f, &b);
 	fixture_request(&f, &c);
-	f.changefeeds[0] = (struct td_changefeed_view){.name = "default/x", .running = true, .maintainer_addr = "a:1",
-						       .tables_known = true};
+	f.changefeeds[0] = (struct td_changefeed_view){
+		.name = "default/x", .running = true, .maintainer_addr = "a:1", .tables_known = true};
 	f.changefeed_count = 1;
 	f.process.counts.maintainers = 1;
 	fixture_run(&f, 6000);

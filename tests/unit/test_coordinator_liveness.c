@@ -12,12 +12,18 @@ enum move { BEGIN, COMPLETE, SHUT_DOWN, RECOVER_ONLY, RECOVER_AMONG_TWO, MOVE_CO
 static bool make(struct td_liveness_state *state, enum move move)
 {
 	switch (move) {
-	case BEGIN: return td_liveness_begin_drain(state);
-	case COMPLETE: return td_liveness_complete_drain(state);
-	case SHUT_DOWN: return td_liveness_shut_down(state);
-	case RECOVER_ONLY: return td_liveness_recover_only_node(state, 1);
-	case RECOVER_AMONG_TWO: return td_liveness_recover_only_node(state, 2);
-	case MOVE_COUNT: break;
+	case BEGIN:
+		return td_liveness_begin_drain(state);
+	case COMPLETE:
+		return td_liveness_complete_drain(state);
+	case SHUT_DOWN:
+		return td_liveness_shut_down(state);
+	case RECOVER_ONLY:
+		return td_liveness_recover_only_node(state, 1);
+	case RECOVER_AMONG_TWO:
+		return td_liveness_recover_only_node(state, 2);
+	case MOVE_COUNT:
+		break;
 	}
 	return false;
 }

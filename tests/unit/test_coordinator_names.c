@@ -54,7 +54,7 @@ static void a_value_outside_its_enum_is_named_a_question_mark(void **state)
 {
 	(void)state;
 	assert_string_equal(td_phase_name((enum td_phase)99), "?");
-	assert_string_equal(td_reason_name((enum td_reason)-1), "?");
+	assert_string_equal(td_reason_name((enum td_reason) - 1), "?");
 	assert_string_equal(td_effect_name((enum td_effect_kind)99), "?");
 }
 

@@ -125,7 +125,8 @@ static void a_queued_node_receives_work_only_when_there_is_no_other(void **state
 static int by_merit(const void *a, const void *b)
 {
 	const struct td_node *x = *(const struct td_node *const *)a, *y = *(const struct td_node *const *)b;
-	int64_t x_load = (int64_t)x->dispatchers + x->dispatchers_coming, y_load = (int64_t)y->dispatchers + y->dispatchers_coming;
+	int64_t x_load = (int64_t)x->dispatchers + x->dispatchers_coming,
+		y_load = (int64_t)y->dispatchers + y->dispatchers_coming;
 
 	if (td_node_is_schedulable(x) != td_node_is_schedulable(y))
 		return td_node_is_schedulable(x) ? -1 : 1;

@@ -11,8 +11,12 @@ static const struct td_span on_a[] = {{1, 0, "a"}, {2, 0, "a"}, {3, 0, "a"}};
 
 static void show(struct setup *s, const char *address, const struct td_span *spans, size_t count)
 {
-	const struct td_changefeed_view view = {.name = "x", .running = true, .maintainer_addr = address, .tables_known = true,
-						.spans = spans, .span_count = count};
+	const struct td_changefeed_view view = {.name = "x",
+						.running = true,
+						.maintainer_addr = address,
+						.tables_known = true,
+						.spans = spans,
+						.span_count = count};
 
 	assert_true(td_workload_apply(&s->workload, &s->nodes, 1, &(struct td_workload_view){"c", &view, 1}));
 }
@@ -134,7 +138,8 @@ static void operators_are_found_by_work_and_by_call_and_grow_without_limit_of_th
 	(void)state;
 	setup(&s);
 	for (int i = 0; i < 100; i++)
-		add(&s, i % 2 ? TD_OPERATOR_MAINTAINER : TD_OPERATOR_DISPATCHER, i, TD_OPERATOR_SENT)->effect_id = 1000u + (uint64_t)i;
+		add(&s, i % 2 ? TD_OPERATOR_MAINTAINER : TD_OPERATOR_DISPATCHER, i, TD_OPERATOR_SENT)->effect_id =
+			1000u + (uint64_t)i;
 	assert_int_equal(td_operators_by_effect(&s.operators, 1042)->table_id, 42);
 	assert_null(td_operators_by_effect(&s.operators, 5));
 	assert_null(td_operators_find(&s.operators, TD_OPERATOR_MAINTAINER, "x", 42, 0));

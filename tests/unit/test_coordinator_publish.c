@@ -136,7 +136,12 @@ static void moved_and_percent_never_leave_their_range(void **state)
 		uint32_t initial, remaining;
 		int percent;
 		uint32_t moved;
-	} cases[] = {{10, 4, 60, 6}, {10, 10, 0, 0}, {10, 15, 0, 0}, {0, 3, 0, 0}, {0, 0, 0, 0}, {UINT32_MAX, 0, 100, UINT32_MAX},
+	} cases[] = {{10, 4, 60, 6},
+		     {10, 10, 0, 0},
+		     {10, 15, 0, 0},
+		     {0, 3, 0, 0},
+		     {0, 0, 0, 0},
+		     {UINT32_MAX, 0, 100, UINT32_MAX},
 		     {UINT32_MAX, UINT32_MAX, 0, 0}};
 
 	(void)state;
@@ -157,8 +162,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_write_at_a_time_for_each_object, setup, teardown),
-		cmocka_unit_test_setup_teardown(progress_is_written_now_and_then_and_no_change_is_not_written, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_failed_write_is_tried_again_after_a_pause_with_what_is_true_then, setup, teardown),
+		cmocka_unit_test_setup_teardown(progress_is_written_now_and_then_and_no_change_is_not_written, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_failed_write_is_tried_again_after_a_pause_with_what_is_true_then, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_write_is_not_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_the_write_of_draining_with_our_epoch_makes_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_late_answer_from_a_former_life_makes_nothing_durable, setup, teardown),

@@ -56,8 +56,12 @@ static void the_next_one_begins_as_soon_as_the_first_has_ended(void **state)
 		 BIT(TD_EFFECT_OBSERVE_WORKLOAD);
 	fixture_run(&f, 3000); /* every read is under way: no answer will wake anybody */
 	deadline = f.now_ms + 1;
-	fixture_request(&f, &(struct td_request_input){.uid = "first", .name = "first", .pod = "pod-a", .pod_exists = true,
-						       .deadline_ms = deadline, .created_ms = 1});
+	fixture_request(&f, &(struct td_request_input){.uid = "first",
+						       .name = "first",
+						       .pod = "pod-a",
+						       .pod_exists = true,
+						       .deadline_ms = deadline,
+						       .created_ms = 1});
 	f.now_ms = deadline;
 	fixture_tick(&f);
 	assert_phase(&f, "first", TD_PHASE_TIMED_OUT, TD_REASON_DEADLINE);
@@ -344,22 +348,25 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_core_whose_last_request_has_ended_is_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_pod_or_capture_is_a_clear_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_pod_is_told_so_while_another_drain_runs, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_list_that_cannot_be_whole_does_not_make_a_capture_unknown, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_pod_without_capture_waits_and_holds_nobody_up, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_capture_that_comes_while_its_request_is_queued_is_not_waited_for_any_more, setup,
+		cmocka_unit_test_setup_teardown(a_list_that_cannot_be_whole_does_not_make_a_capture_unknown, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(a_pod_without_capture_waits_and_holds_nobody_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_capture_that_comes_while_its_request_is_queued_is_not_waited_for_any_more,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dry_run_tells_the_plan_and_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_only_capture_has_nowhere_to_go, setup, teardown),
 		cmocka_unit_test_setup_teardown(when_all_pods_terminate_there_is_no_destination, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_native_slot_is_waited_for_and_its_holder_named_without_a_flood_of_writes, setup,
-						teardown),
+		cmocka_unit_test_setup_teardown(a_native_slot_is_waited_for_and_its_holder_named_without_a_flood_of_writes,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(families_that_cannot_be_drained_say_so_and_what_remains, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_in_the_past_ends_it_before_it_begins, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_is_kept_whatever_else_is_broken, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_drain_found_in_the_middle_comes_first_and_another_such_keeps_its_phase, setup,
+		cmocka_unit_test_setup_teardown(a_drain_found_in_the_middle_comes_first_and_another_such_keeps_its_phase,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(a_more_urgent_one_takes_the_place_of_one_that_has_not_begun, setup,
 						teardown),
-		cmocka_unit_test_setup_teardown(a_more_urgent_one_takes_the_place_of_one_that_has_not_begun, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_native_drain_waits_for_its_plan_only_so_long_counted_from_its_turn, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_native_drain_waits_for_its_plan_only_so_long_counted_from_its_turn, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,8 +17,8 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct td_request_input found(const char *uid, const char *pod, enum td_phase phase, uint64_t epoch, const char *capture,
-				     const char *address)
+static struct td_request_input found(const char *uid, const char *pod, enum td_phase phase, uint64_t epoch,
+				     const char *capture, const char *address)
 {
 	struct td_request_input input = fixture_pod_request(uid, pod);
 
@@ -50,8 +50,8 @@ static void requests_run_by_urgency_then_deadline_then_age_then_uid(void **state
 		{"recovered-1", false, 0, 9, TD_PHASE_DRAINING, 1},
 		{"ended", true, 240000, 0, TD_PHASE_DRAINED, 3},
 	};
-	static const char *const wanted[] = {"recovered-1", "recovered-2", "soon", "late", "old",
-					     "twin-a", "twin-b", "deadline-but-not-terminating"};
+	static const char *const wanted[] = {"recovered-1", "recovered-2", "soon",   "late",
+					     "old",	    "twin-a",	   "twin-b", "deadline-but-not-terminating"};
 	struct td_request *queue[16], *three[3];
 
 	(void)state;
@@ -112,8 +112,8 @@ static void an_invalid_request_fails_with_its_words(void **state)
 
 static void an_ended_request_stays_ended_and_is_not_published_again(void **state)
 {
-	static const enum td_phase phases[] = {TD_PHASE_DRAINED, TD_PHASE_RELEASED, TD_PHASE_FAILED, TD_PHASE_TIMED_OUT,
-					       TD_PHASE_CANCELLED, TD_PHASE_UNSUPPORTED};
+	static const enum td_phase phases[] = {TD_PHASE_DRAINED,   TD_PHASE_RELEASED,  TD_PHASE_FAILED,
+					       TD_PHASE_TIMED_OUT, TD_PHASE_CANCELLED, TD_PHASE_UNSUPPORTED};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
@@ -156,7 +156,8 @@ static void a_drain_found_in_the_middle_begins_again_under_its_own_epoch(void **
 		fixture_run(&f, 5000);
 		view = fixture_view(&f, "u");
 		assert_int_equal(view->epoch, 8);
-		assert_int_equal(view->phase, TD_PHASE_DRAINING); /* also when it was being verified: that has to be done again */
+		assert_int_equal(view->phase,
+				 TD_PHASE_DRAINING); /* also when it was being verified: that has to be done again */
 		assert_int_equal(view->initial.maintainers, 5);
 		assert_int_equal(f.emitted[TD_EFFECT_DETECT_FAMILY], 0); /* nothing before it is durable */
 		publish = fixture_take(&f, TD_EFFECT_PUBLISH);
@@ -192,7 +193,8 @@ static void a_waiting_request_whose_capture_was_known_is_not_taken_for_a_drain_i
 
 static void a_spec_that_changes_in_the_middle_does_not_change_the_target(void **state)
 {
-	struct td_request_input input = {.uid = "u", .name = "u", .capture = "a", .drained_capture = "", .drained_address = ""};
+	struct td_request_input input = {
+		.uid = "u", .name = "u", .capture = "a", .drained_capture = "", .drained_address = ""};
 
 	(void)state;
 	f.process.counts.dispatchers = 1;
@@ -246,11 +248,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_invalid_request_fails_with_its_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_ended_request_stays_ended_and_is_not_published_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_new_epoch_is_above_all_that_were_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_drain_found_in_the_middle_begins_again_under_its_own_epoch, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_drain_in_the_middle_that_names_no_capture_begins_from_the_start, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_waiting_request_whose_capture_was_known_is_not_taken_for_a_drain_in_the_middle,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(a_spec_that_changes_in_the_middle_does_not_change_the_target, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_drain_found_in_the_middle_begins_again_under_its_own_epoch, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_drain_in_the_middle_that_names_no_capture_begins_from_the_start, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(
+			a_waiting_request_whose_capture_was_known_is_not_taken_for_a_drain_in_the_middle, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_spec_that_changes_in_the_middle_does_not_change_the_target, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_drained_pod_that_is_gone_makes_it_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_pods_own_sidecar_wrote_is_not_written_again, setup, teardown),
 	};

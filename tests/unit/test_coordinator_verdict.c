@@ -5,7 +5,8 @@ static const struct td_counts nothing;
 
 static void process_read(struct td_verdict *v, int64_t asked, int64_t at, struct td_counts counts, int liveness)
 {
-	const struct td_process_view view = {.known = true, .capture = "a", .process_start = 1, .liveness = liveness, .counts = counts};
+	const struct td_process_view view = {
+		.known = true, .capture = "a", .process_start = 1, .liveness = liveness, .counts = counts};
 
 	td_verdict_process(v, asked, at, &view);
 }
@@ -90,8 +91,8 @@ static void no_witness_alone_and_no_two_make_a_zero(void **state)
 
 static void each_number_alone_is_enough_to_dissent(void **state)
 {
-	static const struct td_counts counts[] = {{.maintainers = 1}, {.dispatchers = 1}, {.triggers = 1}, {.brokers = 1},
-						  {.maintainers = UINT32_MAX}};
+	static const struct td_counts counts[] = {
+		{.maintainers = 1}, {.dispatchers = 1}, {.triggers = 1}, {.brokers = 1}, {.maintainers = UINT32_MAX}};
 	struct td_verdict v;
 
 	(void)state;
@@ -104,8 +105,9 @@ static void each_number_alone_is_enough_to_dissent(void **state)
 	}
 	for (int what = 0; what < 4; what++) {
 		settle(&v, TD_FAMILY_MANAGED);
-		td_verdict_cluster(&v, 6100, 6100, "c", (struct td_counts){.maintainers = what == 0, .dispatchers = what == 1},
-				   what == 2, what == 3);
+		td_verdict_cluster(&v, 6100, 6100, "c",
+				   (struct td_counts){.maintainers = what == 0, .dispatchers = what == 1}, what == 2,
+				   what == 3);
 		assert_false(td_verdict_is_settled(&v));
 		assert_int_equal(td_verdict_dissenter(&v), TD_WITNESS_CLUSTER);
 	}
@@ -157,7 +159,8 @@ static void books_read_under_another_coordinator_are_not_known(void **state)
 
 static void another_process_voids_everything(void **state)
 {
-	const struct td_process_view restarted = {.known = true, .capture = "a", .process_start = 2, .liveness = TD_STOPPING};
+	const struct td_process_view restarted = {
+		.known = true, .capture = "a", .process_start = 2, .liveness = TD_STOPPING};
 	const struct td_process_view stranger = {.known = true, .capture = "z", .process_start = 1, .liveness = TD_STOPPING};
 	struct td_verdict v;
 

@@ -152,7 +152,9 @@ static void client_sends_verbs_headers_and_bodies(void **state)
 	peer.config.token = token;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		bool named = cases[i].verb != TD_KUBE_LIST && cases[i].verb != TD_KUBE_CREATE;
-		const struct td_kube_request request = {.verb = cases[i].verb, .resource = &pods, .namespace_ = "ns",
+		const struct td_kube_request request = {.verb = cases[i].verb,
+							.resource = &pods,
+							.namespace_ = "ns",
 							.name = named ? "a" : NULL,
 							.body = cases[i].expected[2][0] ? body : NULL};
 		struct result result = {0};
@@ -189,11 +191,13 @@ static void client_tells_what_the_server_said(void **state)
 	static const struct refusal cases[] = {
 		{409, NULL, "{\"kind\":\"Status\",\"reason\":\"Conflict\",\"message\":\"the object has been modified\"}",
 		 "patch drainrequests/status ns/name: 409 Conflict: the object has been modified", -1, TD_ERR_HTTP},
-		{429, "3", "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"message\":\"slow\","
-			   "\"details\":{\"retryAfterSeconds\":9}}",
+		{429, "3",
+		 "{\"kind\":\"Status\",\"reason\":\"TooManyRequests\",\"message\":\"slow\","
+		 "\"details\":{\"retryAfterSeconds\":9}}",
 		 "patch drainrequests/status ns/name: 429 TooManyRequests: slow", 3000, TD_ERR_HTTP},
-		{504, NULL, "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"m\","
-			    "\"details\":{\"retryAfterSeconds\":9}}",
+		{504, NULL,
+		 "{\"kind\":\"Status\",\"reason\":\"Timeout\",\"message\":\"m\","
+		 "\"details\":{\"retryAfterSeconds\":9}}",
 		 "patch drainrequests/status ns/name: 504 Timeout: m", 9000, TD_ERR_HTTP},
 		{500, NULL, "{\"kind\":\"Status\"}", "patch drainrequests/status ns/name: 500: no message", -1, TD_ERR_HTTP},
 		{502, NULL, "<p>secret</p>", "patch drainrequests/status ns/name: 502 without a Status", -1, TD_ERR_HTTP},
@@ -202,8 +206,8 @@ static void client_tells_what_the_server_said(void **state)
 		{200, NULL, "[1]", "patch drainrequests/status ns/name: the answer is no object", -1, TD_ERR_PROTOCOL},
 		{200, NULL, "", "patch drainrequests/status ns/name: bad JSON at byte ", -1, TD_ERR_PROTOCOL},
 	};
-	const struct td_kube_request request = {.verb = TD_KUBE_PATCH, .resource = &requests, .namespace_ = "ns",
-						.name = "name", .subresource = "status"};
+	const struct td_kube_request request = {
+		.verb = TD_KUBE_PATCH, .resource = &requests, .namespace_ = "ns", .name = "name", .subresource = "status"};
 	struct peer peer;
 
 	(void)state;
@@ -283,8 +287,8 @@ static void hold(struct peer *peer, const struct peer_request *request)
 
 static void client_keeps_the_deadline_of_a_silent_server(void **state)
 {
-	const struct td_kube_request request = {.verb = TD_KUBE_GET, .resource = &pods, .namespace_ = "ns", .name = "a",
-						.timeout_ms = 100};
+	const struct td_kube_request request = {
+		.verb = TD_KUBE_GET, .resource = &pods, .namespace_ = "ns", .name = "a", .timeout_ms = 100};
 	struct peer peer;
 	struct result result = {0};
 
@@ -315,14 +319,18 @@ static void client_keeps_the_limits_of_bodies(void **state)
 		enum td_kube_verb verb;
 		size_t size;
 		enum td_error_code expected;
-	} cases[] = {{TD_KUBE_GET, 4u << 20, TD_OK}, {TD_KUBE_GET, (4u << 20) + 1, TD_ERR_TOO_LARGE},
-		     {TD_KUBE_LIST, 32u << 20, TD_OK}, {TD_KUBE_LIST, (32u << 20) + 1, TD_ERR_TOO_LARGE}};
+	} cases[] = {{TD_KUBE_GET, 4u << 20, TD_OK},
+		     {TD_KUBE_GET, (4u << 20) + 1, TD_ERR_TOO_LARGE},
+		     {TD_KUBE_LIST, 32u << 20, TD_OK},
+		     {TD_KUBE_LIST, (32u << 20) + 1, TD_ERR_TOO_LARGE}};
 	struct peer peer;
 
 	(void)state;
 	peer_start(&peer, answer_large, NULL);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct td_kube_request request = {.verb = cases[i].verb, .resource = &pods, .namespace_ = "ns",
+		const struct td_kube_request request = {.verb = cases[i].verb,
+							.resource = &pods,
+							.namespace_ = "ns",
 							.name = cases[i].verb == TD_KUBE_GET ? "a" : NULL};
 		struct result result = {0};
 		size_t size = cases[i].size;

@@ -60,8 +60,10 @@ static void config_reads_the_files_of_a_pod(void **state)
 {
 	static const struct {
 		const char *host, *port, *expected;
-	} cases[] = {{"10.0.0.1", "443", "https://10.0.0.1:443"}, {"fd00::1", "6443", "https://[fd00::1]:6443"},
-		     {NULL, "443", NULL}, {"10.0.0.1", "", NULL}};
+	} cases[] = {{"10.0.0.1", "443", "https://10.0.0.1:443"},
+		     {"fd00::1", "6443", "https://[fd00::1]:6443"},
+		     {NULL, "443", NULL},
+		     {"10.0.0.1", "", NULL}};
 
 	(void)state;
 	write_file("namespace", "tidb\n");
@@ -106,10 +108,10 @@ static void config_is_default_without_a_namespace_file(void **state)
 	assert_int_equal(td_kube_config_in_cluster(&config, folder, NULL), TD_ERR_INVALID);
 }
 
-#define CONFIG(cluster, user, context) \
-	"apiVersion: v1\nkind: Config\ncurrent-context: c\n" \
-	"contexts:\n- name: other\n  context: {cluster: zz}\n- name: c\n  context: {cluster: k, user: u" context "}\n" \
-	"clusters:\n- name: k\n  cluster: {" cluster "}\n" \
+#define CONFIG(cluster, user, context)                                                                                      \
+	"apiVersion: v1\nkind: Config\ncurrent-context: c\n"                                                                \
+	"contexts:\n- name: other\n  context: {cluster: zz}\n- name: c\n  context: {cluster: k, user: u" context "}\n"      \
+	"clusters:\n- name: k\n  cluster: {" cluster "}\n"                                                                  \
 	"users:\n- name: u\n  user: {" user "}\n"
 
 static void config_loads_a_kubeconfig(void **state)

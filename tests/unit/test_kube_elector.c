@@ -409,10 +409,10 @@ static void elector_refuses_options_that_cannot_be_safe(void **state)
 		struct td_elector_options options;
 		bool expected;
 	} cases[] = {
-		{{"me", 15000, 10000, 2000, 0}, true},   {{"me", 10000, 10000, 2000, 0}, false},
-		{{"me", 15000, 2400, 2000, 0}, false},   {{"me", 15000, 2401, 2000, 0}, true},
-		{{"me", 15000, 10000, 0, 0}, false},     {{"me", 999, 500, 100, 0}, false},
-		{{"me", 1000, 500, 100, 0}, true},       {{"", 15000, 10000, 2000, 0}, false},
+		{{"me", 15000, 10000, 2000, 0}, true},	     {{"me", 10000, 10000, 2000, 0}, false},
+		{{"me", 15000, 2400, 2000, 0}, false},	     {{"me", 15000, 2401, 2000, 0}, true},
+		{{"me", 15000, 10000, 0, 0}, false},	     {{"me", 999, 500, 100, 0}, false},
+		{{"me", 1000, 500, 100, 0}, true},	     {{"", 15000, 10000, 2000, 0}, false},
 		{{long_name, 15000, 10000, 2000, 0}, false},
 	};
 
@@ -450,12 +450,12 @@ struct flight {
 struct process {
 	struct td_elector elector;
 	char identity[32];
-	int64_t skew_ms;      /* its clock is the model's plus this */
+	int64_t skew_ms; /* its clock is the model's plus this */
 	int64_t paused_until_ms;
 	int64_t wake_ms, timeout_ms;
 	uint64_t waiting_for; /* id of the flight; 0: none */
 	enum td_elector_action_kind kind;
-	uint64_t version;     /* of the object it knows */
+	uint64_t version; /* of the object it knows */
 };
 
 struct model {
@@ -503,9 +503,13 @@ static void launch(struct model *model, struct process *process, const struct td
 	while (flight->used)
 		flight++;
 	assert_true(flight < model->flights + FLIGHTS);
-	*flight = (struct flight){.used = true, .from = (int)(process - model->processes), .id = ++model->ids,
-				  .kind = action->kind, .version = process->version,
-				  .arrive_ms = model->now_ms + delay(model), .answer_ms = NEVER};
+	*flight = (struct flight){.used = true,
+				  .from = (int)(process - model->processes),
+				  .id = ++model->ids,
+				  .kind = action->kind,
+				  .version = process->version,
+				  .arrive_ms = model->now_ms + delay(model),
+				  .answer_ms = NEVER};
 	if (action->kind != TD_ELECTOR_GET) {
 		char renewed[40];
 

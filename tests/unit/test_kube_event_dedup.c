@@ -244,8 +244,8 @@ static void dedup_keeps_its_bounds_under_anything(void **state)
 		if (td_random_below(&random, 3))
 			add(&dedup, message, now_ms);
 		else if (dedup.sending)
-			(void)td_event_dedup_answer(&dedup, (enum td_event_result)td_random_below(&random,
-												  TD_EVENT_RESULT_COUNT));
+			(void)td_event_dedup_answer(&dedup,
+						    (enum td_event_result)td_random_below(&random, TD_EVENT_RESULT_COUNT));
 		else
 			(void)td_event_dedup_take(&dedup);
 		for (struct td_event_entry *entry = dedup.oldest; entry; entry = entry->newer) {

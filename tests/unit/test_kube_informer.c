@@ -8,8 +8,8 @@ static const struct td_kube_resource pods = {"", "v1", "pods"};
 
 /* A step of the script: what the next request must be and what it is answered. */
 struct step {
-	const char *list;  /* what the URI must hold */
-	int status;        /* -1: a stream of body that stays open; -2: one that ends well */
+	const char *list; /* what the URI must hold */
+	int status;	  /* -1: a stream of body that stays open; -2: one that ends well */
 	const char *body;
 };
 
@@ -21,7 +21,7 @@ struct test {
 	const char *until;  /* stop as soon as told ends with this */
 	const char *cut;    /* cut the open stream as soon as told is this */
 	struct evhttp_request *open;
-	size_t piece;       /* bytes of a piece of a stream; 0: whole */
+	size_t piece; /* bytes of a piece of a stream; 0: whole */
 	bool free_in_handler;
 };
 
@@ -136,7 +136,7 @@ static void play(const struct step *steps, const char *expected)
 
 #define OBJECT(name, version) "{\"metadata\":{\"name\":\"" name "\",\"uid\":\"u\",\"resourceVersion\":\"" version "\"}}"
 #define LIST(version, items) "{\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[" items "]}"
-#define PAGE(version, more, items) \
+#define PAGE(version, more, items)                                                                                          \
 	"{\"metadata\":{\"resourceVersion\":\"" version "\",\"continue\":\"" more "\"},\"items\":[" items "]}"
 #define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
 #define BOOKMARK(version) EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"" version "\"}}")
@@ -150,7 +150,7 @@ static void informer_lists_then_watches(void **state)
 		{FIRST_PAGE, 200, LIST("10", OBJECT("b", "2") "," OBJECT("a", "1"))},
 		{"pods?watch=1&allowWatchBookmarks=true&timeoutSeconds=", -1,
 		 EVENT("ADDED", OBJECT("c", "11")) EVENT("MODIFIED", OBJECT("a", "12")) BOOKMARK("15")
-		 EVENT("DELETED", OBJECT("b", "16"))},
+			 EVENT("DELETED", OBJECT("b", "16"))},
 		{0},
 	};
 	struct test test = {0};
@@ -290,8 +290,14 @@ static void informer_calls_an_empty_short_watch_an_error(void **state)
 static void informer_lists_again_after_nonsense(void **state)
 {
 	static const char *const bad[] = {
-		"{\"type\":\"ADDED\"\n", EVENT("ADDED", "{}"), EVENT("ADDED", "7"), EVENT("WHAT", OBJECT("a", "1")),
-		"[]\n", EVENT("BOOKMARK", "{}"), EVENT("ADDED", "{\"metadata\":{\"name\":\"\"}}"), "\xff\n",
+		"{\"type\":\"ADDED\"\n",
+		EVENT("ADDED", "{}"),
+		EVENT("ADDED", "7"),
+		EVENT("WHAT", OBJECT("a", "1")),
+		"[]\n",
+		EVENT("BOOKMARK", "{}"),
+		EVENT("ADDED", "{\"metadata\":{\"name\":\"\"}}"),
+		"\xff\n",
 	};
 
 	(void)state;

@@ -9,14 +9,14 @@ struct server {
 	json_t *lease;
 	int version;
 	int fail_writes; /* so many writes are answered 500, or (below 0) never */
-	bool foreign;    /* the next GET shows another holder */
+	bool foreign;	 /* the next GET shows another holder */
 	int writes;
 };
 
 struct seat {
 	struct test *test;
 	struct td_leader *leader;
-	struct td_buf told; /* "+0 -lost =holder !404 " */
+	struct td_buf told;  /* "+0 -lost =holder !404 " */
 	const char *free_at; /* free the leader when told is this */
 };
 
@@ -88,7 +88,8 @@ static void store_lease(struct server *server, json_t *lease)
 	server->version++;
 	server->writes++;
 	assert_int_equal(json_object_set_new(json_object_get(lease, "metadata"), "resourceVersion",
-					     json_sprintf("%d", server->version)), 0);
+					     json_sprintf("%d", server->version)),
+			 0);
 }
 
 static bool spoil_write(struct peer *peer, struct server *server, const struct peer_request *request)
@@ -115,7 +116,8 @@ static void on_request(struct peer *peer, const struct peer_request *request)
 	if (!strcmp(request->method, "GET")) {
 		if (server->foreign)
 			assert_int_equal(json_object_set_new(json_object_get(server->lease, "spec"), "holderIdentity",
-							     json_string("thief")), 0);
+							     json_string("thief")),
+					 0);
 		if (server->lease)
 			reply_lease(request, server);
 		else
@@ -128,8 +130,7 @@ static void on_request(struct peer *peer, const struct peer_request *request)
 	assert_non_null(body);
 	version = td_json_text(body, "metadata.resourceVersion");
 	assert_int_equal(!version, !strcmp(request->method, "POST"));
-	if (server->lease &&
-	    (!version || strcmp(version, td_json_text(server->lease, "metadata.resourceVersion")))) {
+	if (server->lease && (!version || strcmp(version, td_json_text(server->lease, "metadata.resourceVersion")))) {
 		json_decref(body);
 		peer_refuse(request, 409, "Conflict", "the object has been modified");
 		return;
@@ -214,7 +215,8 @@ static void leader_keeps_what_it_does_not_know(void **state)
 	struct test test = {0};
 	json_t *lease = json_loads("{\"kind\":\"Lease\",\"future\":[1,{\"x\":null}],\"metadata\":{\"name\":\"lease\","
 				   "\"labels\":{\"a\":\"b\"}},\"spec\":{\"strategy\":\"OldestEmulationVersion\","
-				   "\"leaseTransitions\":4,\"acquireTime\":\"then\"}}", 0, NULL);
+				   "\"leaseTransitions\":4,\"acquireTime\":\"then\"}}",
+				   0, NULL);
 	struct td_timer *timer;
 
 	(void)state;
@@ -286,7 +288,8 @@ static void leader_gives_way_to_a_thief(void **state)
 	peer_run(&test.peer);
 	test.server.version++; /* somebody wrote: our next update conflicts */
 	assert_int_equal(json_object_set_new(json_object_get(test.server.lease, "metadata"), "resourceVersion",
-					     json_sprintf("%d", test.server.version)), 0);
+					     json_sprintf("%d", test.server.version)),
+			 0);
 	test.server.foreign = true;
 	test.until = "-lost ";
 	peer_run(&test.peer);

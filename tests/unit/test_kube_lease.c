@@ -46,8 +46,8 @@ static void lease_reads_broken_records_within_range(void **state)
 		{"7", 0, 0},
 		{"{\"leaseDurationSeconds\":-5,\"leaseTransitions\":-1}", 0, 0},
 		{"{\"leaseDurationSeconds\":\"x\",\"leaseTransitions\":1.5}", 0, 0},
-		{"{\"leaseDurationSeconds\":9223372036854775807,\"leaseTransitions\":2147483647}",
-		 INT32_MAX - 1, INT32_MAX - 1},
+		{"{\"leaseDurationSeconds\":9223372036854775807,\"leaseTransitions\":2147483647}", INT32_MAX - 1,
+		 INT32_MAX - 1},
 	};
 
 	(void)state;

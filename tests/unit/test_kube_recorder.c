@@ -10,9 +10,9 @@ struct test {
 	struct peer peer;
 	struct td_recorder *recorder;
 	const int *statuses; /* of the answers in turn; then 201 */
-	int wanted;          /* stop after so many requests were answered and the recorder is idle */
+	int wanted;	     /* stop after so many requests were answered and the recorder is idle */
 	struct td_timer *poll;
-	json_t *last;        /* body of the last request */
+	json_t *last; /* body of the last request */
 	int failures;
 	struct td_error failure;
 	bool free_in_handler;
@@ -128,9 +128,8 @@ static void recorder_answers_refusals_as_it_should(void **state)
 		int statuses[4];
 		int requests, failures;
 	} cases[] = {
-		{{403}, 1, 1}, {{422}, 1, 1}, {{404}, 1, 1},
-		{{409}, 1, 0},                         /* a create that had worked */
-		{{401, 201}, 2, 0}, {{503, 201}, 2, 0}, /* once more, after a pause */
+		{{403}, 1, 1},	    {{422}, 1, 1},	{{404}, 1, 1}, {{409}, 1, 0}, /* a create that had worked */
+		{{401, 201}, 2, 0}, {{503, 201}, 2, 0},				      /* once more, after a pause */
 	};
 
 	(void)state;

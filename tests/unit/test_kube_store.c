@@ -42,7 +42,7 @@ static void write_differences(struct td_buf *into, const struct td_store_differe
 		const struct td_store_difference *item = &differences->items[i];
 
 		assert_string_equal(item->name, td_json_text(item->object, "metadata.name"));
-		assert_true(td_buf_append_format(into, "%c%s@%s ", "+~-"[item->change], item->name,
+		assert_true(td_buf_append_format(into, "%c%s@%s ", "+~-"[item->change], item -> name,
 						 td_json_text(item->object, "metadata.resourceVersion")));
 	}
 }
@@ -79,9 +79,9 @@ static void store_tells_the_differences_of_events(void **state)
 		char what;
 		const char *object, *expected;
 	} steps[] = {
-		{'p', "b/1@1", "+b@1 "}, {'p', "a/2@2", "+a@2 "},       {'p', "c/3@3", "+c@3 "},
+		{'p', "b/1@1", "+b@1 "}, {'p', "a/2@2", "+a@2 "},      {'p', "c/3@3", "+c@3 "},
 		{'p', "b/1@4", "~b@4 "}, {'p', "b/9@5", "-b@4 +b@5 "}, /* another uid under the name */
-		{'d', "a/2@6", "-a@2 "}, {'d', "a/2@7", ""},           {'d', "zz/1@8", ""},
+		{'d', "a/2@6", "-a@2 "}, {'d', "a/2@7", ""},	       {'d', "zz/1@8", ""},
 		{'p', "b/9@5", "~b@5 "}, {'d', "c/3@9", "-c@3 "},      {'d', "b/9@9", "-b@5 "},
 	};
 	struct td_store store = {0};

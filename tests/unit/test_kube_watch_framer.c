@@ -88,8 +88,8 @@ static void framer_keeps_the_limit_to_the_byte(void **state)
 	static const struct {
 		size_t line, piece;
 		enum td_error_code expected;
-	} cases[] = {{16, 100, TD_OK}, {17, 100, TD_ERR_TOO_LARGE}, {16, 1, TD_OK}, {17, 1, TD_ERR_TOO_LARGE},
-		     {17, 16, TD_ERR_TOO_LARGE}, {16, 15, TD_OK}};
+	} cases[] = {{16, 100, TD_OK},		{17, 100, TD_ERR_TOO_LARGE}, {16, 1, TD_OK},
+		     {17, 1, TD_ERR_TOO_LARGE}, {17, 16, TD_ERR_TOO_LARGE},  {16, 15, TD_OK}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

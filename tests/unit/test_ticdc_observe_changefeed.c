@@ -49,8 +49,7 @@ static struct outcome observe(struct peer *peer, const struct rule *rules)
 	struct outcome outcome = {.peer = peer};
 
 	peer_script(peer, rules);
-	assert_non_null(
-		td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", on_changefeed, &outcome));
+	assert_non_null(td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", on_changefeed, &outcome));
 	assert_int_equal(outcome.calls, 0);
 	peer_run(peer);
 	assert_int_equal(outcome.calls, 1);
@@ -170,8 +169,7 @@ static void changefeed_cancelled_at_any_request_stays_silent(void **state)
 		struct td_ticdc_call *call;
 
 		peer_script(peer, cases[i].rules);
-		call = td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", on_changefeed,
-						   &outcome);
+		call = td_ticdc_observe_changefeed(peer->client, peer->nodes[0].address, "ks/cf", on_changefeed, &outcome);
 		assert_non_null(call);
 		while (!strstr(td_buf_text(&peer->log), cases[i].last))
 			event_base_loop(td_loop_event_base(peer->loop), EVLOOP_ONCE);
