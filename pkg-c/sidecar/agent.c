@@ -97,7 +97,7 @@ static bool own_request(const struct td_agent *agent, struct td_drain_object *re
 
 	td_agent_request_name(agent, name, sizeof(name));
 	object = td_informer_get(agent->options.drains, name);
-	return object && td_drain_read(ret, object, &err);
+	return object && td_drain_read(ret, object, &err) && ret->pod && strcmp(ret->pod, agent->options.pod_name) == 0;
 }
 
 void td_agent_release(struct td_agent *agent, const char *outcome, const char *message)
@@ -292,7 +292,10 @@ struct td_agent_summary td_agent_summary(const struct td_agent *agent)
 {
 	struct td_pod pod;
 
-	return (struct td_agent_summary){.terminating = own_pod(agent, &pod) && pod.terminating,
+	bool selected = own_pod(agent, &pod);
+
+	return (struct td_agent_summary){.selected = selected,
+					 .terminating = selected && pod.terminating,
 					 .waited_at = td_gate_is_waited_at(agent->gate),
 					 .open = td_gate_is_open(agent->gate)};
 }

@@ -44,6 +44,7 @@ void td_agent_changed(struct td_agent *agent);
 void td_agent_stop(struct td_agent *agent);
 
 struct td_agent_summary {
+	bool selected; /* our pod is among those that the pods informer selects */
 	bool terminating, waited_at, open;
 };
 struct td_agent_summary td_agent_summary(const struct td_agent *agent);

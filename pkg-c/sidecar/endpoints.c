@@ -54,6 +54,8 @@ const char *td_endpoints_not_ready(const struct td_endpoints_state *state)
 {
 	if (!state->synced)
 		return "pods and DrainRequests have not been listed yet";
+	if (!state->agent.selected)
+		return "this pod is not among those that --pod-selector selects: its termination would not be seen";
 	if (state->staleness_ms > STALE_MS)
 		return "the Kubernetes API has not been heard for ten minutes";
 	return NULL;
