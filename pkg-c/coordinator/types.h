@@ -14,7 +14,7 @@
 #define TD_NAME_MAX 254	   /* Kubernetes object name */
 #define TD_TEXT_MAX 320	   /* a message for people */
 
-/* What TiCDC can do, found by behaviour. See docs/families.md. */
+/* What TiCDC can do, found by behaviour. See docs/ticdc.md. */
 enum td_family {
 	TD_FAMILY_UNKNOWN,    /* not found out yet */
 	TD_FAMILY_CLASSIC,    /* C: owner and processors; recognised, not drained yet */
