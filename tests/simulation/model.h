@@ -144,6 +144,8 @@ int model_pick_alive(struct model *model, int except); /* least loaded capture w
 bool model_move(struct model *model, struct model_work *work, int destination, uint64_t epoch);
 bool model_is_bootstrapped(const struct model *model);
 bool model_is_in_session(const struct model *model);
+void model_elect(struct model *model);
+void model_draw_events(struct model *model);
 void model_native_tick(struct model *model);
 int64_t model_native_drain(struct model *model, const char *target, const char **ret_error);
 void model_drop_session(struct model *model);

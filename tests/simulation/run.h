@@ -73,7 +73,9 @@ struct outcomes {
 /* False: a property does not hold; what, is printed. */
 bool run_seed(uint64_t seed, bool verbose, struct outcomes *outcomes, uint64_t *ret_hash);
 
-/* ---- between run.c and check.c ---- */
+/* ---- between the files of a run ---- */
+
+void draw_run(struct run *run); /* model, requests, and when the leader dies; no leader yet */
 
 void run_fail(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 struct sim_request *run_request(struct run *run, const char *uid);

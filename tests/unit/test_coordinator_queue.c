@@ -70,6 +70,22 @@ static void the_next_one_begins_as_soon_as_the_first_has_ended(void **state)
 	assert_string_equal(td_core_summary(f.core).active_uid, "second");
 }
 
+static void the_next_one_is_not_kept_waiting_by_reads_of_the_first(void **state)
+{
+	(void)state;
+	f.process.counts.dispatchers = 1;
+	request("first", "pod-a", 1);
+	request("second", "pod-b", 2);
+	fixture_run(&f, 5000);
+	f.held = ~BIT(TD_EFFECT_OBSERVE_NODES);
+	f.nodes[0] = f.nodes[2];
+	f.node_count = 2;
+	while (!td_phase_is_final(fixture_view(&f, "first")->phase))
+		fixture_run(&f, 1);
+	assert_phase(&f, "first", TD_PHASE_FAILED, TD_REASON_CAPTURE_GONE);
+	assert_string_equal(td_core_summary(f.core).active_uid, "second");
+}
+
 static void a_core_whose_last_request_has_ended_is_idle(void **state)
 {
 	int nodes, process;
@@ -345,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(those_who_wait_see_their_place_and_who_is_in_front, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_one_begins_as_soon_as_the_first_has_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_next_one_is_not_kept_waiting_by_reads_of_the_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_core_whose_last_request_has_ended_is_idle, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_pod_or_capture_is_a_clear_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_unknown_pod_is_told_so_while_another_drain_runs, setup, teardown),
