@@ -134,7 +134,16 @@ static json_t *conditions(const struct td_request_view *view, const struct td_dr
 			 condition("Drained", drained, view, context), condition("Failed", failed, view, context));
 }
 
-json_t *td_drain_status_patch(const struct td_request_view *view, const struct td_drain_context *context)
+/* The pod of a drained capture is gone. Nothing else may change: a coordinator that came later does not know what the one before it
+ * wrote down as evidence. */
+static json_t *released_patch(const struct td_request_view *view)
+{
+	return json_pack("{s:{s:s,s:s}}", "status", "phase", td_phase_name(view->phase), "reason",
+			 td_reason_name(view->reason));
+}
+
+/* Everything that the view says. */
+static json_t *whole_patch(const struct td_request_view *view, const struct td_drain_context *context)
 {
 	bool final = td_phase_is_final(view->phase);
 	json_t *status =
@@ -160,6 +169,11 @@ json_t *td_drain_status_patch(const struct td_request_view *view, const struct t
 	json_decref(status);
 	json_decref(more);
 	return patch;
+}
+
+json_t *td_drain_status_patch(const struct td_request_view *view, const struct td_drain_context *context)
+{
+	return view->phase == TD_PHASE_RELEASED ? released_patch(view) : whole_patch(view, context);
 }
 
 json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *pod, const char *pod_uid, bool hold)
