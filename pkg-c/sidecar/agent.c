@@ -24,12 +24,21 @@ static void on_timer(void *userdata)
 	td_agent_look(userdata);
 }
 
+/* Each new hook, and SIGTERM, is a new question: what was asked before it came does not answer it. */
+static void forget_alive(struct td_agent *agent)
+{
+	if (agent->asking_pod)
+		td_kube_cancel(agent->asking_pod);
+	agent->asking_pod = NULL;
+	agent->alive_known = false;
+}
+
 static void on_waiting(bool anybody, void *userdata)
 {
 	struct td_agent *agent = userdata;
 
 	td_log(TD_LOG_INFO, anybody ? "hook_waits" : "hook_gone", "pod", agent->options.pod_name, NULL);
-	agent->alive_known = false; /* each new hook is a new question */
+	forget_alive(agent);
 	td_agent_look_later(agent, 0);
 }
 
@@ -169,7 +178,8 @@ static int64_t at_most(int64_t ms, int64_t max_ms)
 	return ms < max_ms ? ms : max_ms;
 }
 
-/* Our pod is terminating: see the drain through to the gate. */
+/* Our pod is terminating: see the drain through to the gate. A hook obeys the deadline that it heard last, so each look says one
+ * thing only: how far the drain is, or that the gate is held. */
 static void guard(struct td_agent *agent, const struct td_pod *pod)
 {
 	int64_t deadline = td_pod_drain_deadline(pod, agent->options.reserve_ms);
@@ -178,27 +188,26 @@ static void guard(struct td_agent *agent, const struct td_pod *pod)
 	int64_t hook_deadline = deadline + at_most(reserve / 2, HOOK_DELAY_MAX_MS);
 	struct td_drain_object request;
 	bool exists = own_request(agent, &request);
+	bool drained = exists && request.phase == TD_PHASE_DRAINED;
+	char text[TD_TEXT_MAX + 32];
 
-	if (!exists) {
+	if (!exists)
 		td_agent_create_request(agent);
-		td_gate_progress(agent->gate, hook_deadline, "Pending: asking for a drain of this pod");
-	}
-	if (exists && request.phase == TD_PHASE_DRAINED) {
-		td_gate_progress(agent->gate, hook_deadline, "Drained: asking this process once more");
+	if (drained)
 		take_last_look(agent);
-	} else if (exists && td_phase_is_final(request.phase)) {
+	if (exists && !drained && td_phase_is_final(request.phase)) {
 		give_up(agent, td_phase_name(request.phase), request.message);
-	} else if (exists) {
-		char text[TD_TEXT_MAX + 32];
-
-		(void)snprintf(text, sizeof(text), "%s: %s", td_phase_name(request.phase), request.message);
-		td_gate_progress(agent->gate, hook_deadline, text);
-	}
-	if (left > 0)
-		td_agent_look_later(agent, at_most(left, IDLE_LOOK_MS));
-	else if (!td_gate_is_open(agent->gate))
+	} else if (left <= 0) {
 		give_up(agent, "TimedOut",
 			exists && request.message[0] ? request.message : "the deadline passed and no coordinator answered");
+	} else {
+		(void)snprintf(text, sizeof(text), "%s: %s", exists ? td_phase_name(request.phase) : "Pending",
+			       drained	? "asking this process once more"
+			       : exists ? request.message
+					: "asking for a drain of this pod");
+		td_gate_progress(agent->gate, hook_deadline, text);
+		td_agent_look_later(agent, at_most(left, IDLE_LOOK_MS));
+	}
 }
 
 /* A hook waits and our pod is not known to be terminating. Only the API server's own word of now tells a container restart from a
@@ -284,7 +293,7 @@ void td_agent_changed(struct td_agent *agent)
 void td_agent_stop(struct td_agent *agent)
 {
 	agent->stopping = true;
-	agent->alive_known = false;
+	forget_alive(agent);
 	td_agent_look_later(agent, 0);
 }
 

@@ -47,7 +47,7 @@ static void line(struct td_line_peer *peer, const char *text, void *userdata)
 			return; /* said it twice */
 	gate->hooks[gate->count++] = peer;
 	tell(gate, peer);
-	if (gate->count == 1 && !gate->open)
+	if (!gate->open)
 		gate->waiting(true, gate->userdata);
 }
 

@@ -13,7 +13,7 @@
 
 struct td_gate;
 
-/* waiting: called when the first hook begins to wait, and when the last one is gone without the gate having opened. */
+/* waiting: called with true when a hook begins to wait, with false when the last one is gone without the gate having opened. */
 struct td_gate *td_gate_new(struct td_loop *loop, const char *path, void (*waiting)(bool anybody, void *userdata),
 			    void *userdata, struct td_error *err);
 struct td_gate *td_gate_free(struct td_gate *gate); /* returns NULL */
