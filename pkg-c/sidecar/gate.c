@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,32 +114,44 @@ static void announce(struct td_gate *gate, const char *text)
 		tell(gate, gate->hooks[i]);
 }
 
+/* One line: text comes from TiCDC and from objects, and must not be able to say "open" after a line break. */
+static void compose(char into[LINE_MAX_BYTES], const char *head, const char *text)
+{
+	(void)snprintf(into, LINE_MAX_BYTES, "%s %s", head, text);
+	for (char *c = into; *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = ' ';
+}
+
 void td_gate_progress(struct td_gate *gate, int64_t deadline_wall_ms, const char *text)
 {
-	char next[LINE_MAX_BYTES];
+	char head[40], next[LINE_MAX_BYTES];
 
 	if (gate->open)
 		return;
-	(void)snprintf(next, sizeof(next), "progress %lld %s", (long long)deadline_wall_ms, text);
+	(void)snprintf(head, sizeof(head), "progress %lld", (long long)deadline_wall_ms);
+	compose(next, head, text);
 	announce(gate, next);
 }
 
 void td_gate_open(struct td_gate *gate, const char *outcome, const char *text)
 {
-	char last[LINE_MAX_BYTES];
+	char head[64], last[LINE_MAX_BYTES];
 
 	if (gate->open)
 		return;
-	(void)snprintf(last, sizeof(last), "open %s %s", outcome, text);
+	(void)snprintf(head, sizeof(head), "open %s", outcome);
+	compose(last, head, text);
 	gate->open = true;
 	announce(gate, last);
 }
 
 void td_gate_dismiss(struct td_gate *gate, const char *outcome, const char *text)
 {
-	char last[LINE_MAX_BYTES];
+	char head[64], last[LINE_MAX_BYTES];
 
-	(void)snprintf(last, sizeof(last), "open %s %s", outcome, text);
+	(void)snprintf(head, sizeof(head), "open %s", outcome);
+	compose(last, head, text);
 	for (size_t i = 0; i < gate->count; i++) {
 		td_line_send(gate->hooks[i], last);
 		td_line_finish(gate->hooks[i]);

@@ -56,7 +56,8 @@ void td_shell_free_written(struct td_shell *shell)
 /* One event for each change of phase or reason, with the same words as the status. */
 static void record_event(struct td_shell *shell, const struct td_request_view *view, struct td_written *written)
 {
-	bool warning = view->phase == TD_PHASE_FAILED || view->phase == TD_PHASE_TIMED_OUT || view->phase == TD_PHASE_UNSUPPORTED;
+	bool warning =
+		view->phase == TD_PHASE_FAILED || view->phase == TD_PHASE_TIMED_OUT || view->phase == TD_PHASE_UNSUPPORTED;
 	const struct td_object_ref about = {.api_version = TD_DRAIN_GROUP "/" TD_DRAIN_VERSION,
 					    .kind = "DrainRequest",
 					    .namespace_ = shell->options.namespace_,
