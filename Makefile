@@ -86,6 +86,8 @@ unit: ## unit tests, plain and under ASan + UBSan
 	@$(MAKE) --no-print-directory MODE=release run-unit
 	@$(MAKE) --no-print-directory MODE=asan run-unit
 
+$(BUILD)/unit/test_prestop $(BUILD)/unit/test_sidecar_hook_install: | $(PRESTOP)
+
 .PHONY: run-unit run-simulate
 run-unit: $(UNIT)
 	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t >$$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \

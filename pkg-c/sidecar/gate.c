@@ -150,6 +150,8 @@ void td_gate_dismiss(struct td_gate *gate, const char *outcome, const char *text
 {
 	char head[64], last[LINE_MAX_BYTES];
 
+	if (gate->open)
+		return;
 	(void)snprintf(head, sizeof(head), "open %s", outcome);
 	compose(last, head, text);
 	for (size_t i = 0; i < gate->count; i++) {
