@@ -6,6 +6,7 @@
  * goes on with SIGTERM in each case; the status only makes the difference visible in an event. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -70,7 +71,7 @@ static void handle(struct wait *wait, char *line)
 		char *end = NULL;
 		long long deadline = strtoll(line + 9, &end, 10);
 
-		if (end == line + 9 || deadline < 0)
+		if (end == line + 9 || deadline < 0 || (*end != ' ' && *end != '\0'))
 			return;
 		wait->deadline_ms = deadline;
 		say(*end == ' ' ? end + 1 : end);
@@ -152,6 +153,7 @@ int main(int argc, char **argv)
 {
 	struct wait wait = {.path = "/var/run/ticdc-drain/gate.sock"};
 
+	(void)signal(SIGPIPE, SIG_IGN); /* that nobody hears what we say is no reason to let the pod go */
 	if (argc == 3 && strcmp(argv[1], "--socket") == 0)
 		wait.path = argv[2];
 	else if (argc != 1) {

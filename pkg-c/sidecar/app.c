@@ -109,8 +109,9 @@ static void on_synced(void *userdata)
 		return;
 	td_log(TD_LOG_INFO, "synced", NULL);
 	if (!td_agent_summary(app->agent).selected)
-		td_log(TD_LOG_ERROR, "own_pod_not_selected", "pod", app->config->pod_name, "selector", app->config->pod_selector,
-		       "message", "no pod of this name and uid has these labels: its termination would not be seen", NULL);
+		td_log(TD_LOG_ERROR, "own_pod_not_selected", "pod", app->config->pod_name, "selector",
+		       app->config->pod_selector, "message",
+		       "no pod of this name and uid has these labels: its termination would not be seen", NULL);
 	if (!app->leader && !start_election(app))
 		td_loop_stop(app->loop);
 	td_agent_changed(app->agent);

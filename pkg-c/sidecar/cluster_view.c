@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define GRACE_MAX_S 3153600000 /* a century: the API takes any int64 */
+
 const struct td_kube_resource td_pods = {"", "v1", "pods"};
 
 bool td_pod_read(struct td_pod *ret, json_t *object)
@@ -24,7 +26,7 @@ bool td_pod_read(struct td_pod *ret, json_t *object)
 	if (!ret->terminating)
 		return true;
 	(void)td_json_int(object, "metadata.deletionGracePeriodSeconds", &grace);
-	ret->grace_ms = grace > 0 ? grace * 1000 : 0;
+	ret->grace_ms = grace <= 0 ? 0 : (grace < GRACE_MAX_S ? grace : GRACE_MAX_S) * 1000;
 	return deleted && td_time_parse(deleted, &ret->deletion_wall_ms);
 }
 

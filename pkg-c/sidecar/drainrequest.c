@@ -39,6 +39,15 @@ static const char *text_or_empty(const json_t *root, const char *path)
 	return text ? text : "";
 }
 
+/* "" when absent. False when it is there and no text. */
+static bool read_text(const json_t *root, const char *path, const char **ret)
+{
+	const json_t *value = td_json_at(root, path);
+
+	*ret = value ? json_string_value(value) : "";
+	return *ret != NULL;
+}
+
 /* A string member of spec: NULL when absent; a complaint when it is there and wrong. */
 static const char *spec_text(struct td_drain_object *object, const json_t *spec, const char *field, size_t max)
 {
@@ -110,32 +119,46 @@ static bool read_count(const json_t *status, const char *path, uint32_t *ret)
 	return true;
 }
 
+static bool bad_status(struct td_error *err, const char *field, const char *what)
+{
+	td_error_set(err, TD_ERR_INVALID, "status.%s: %s", field, what);
+	return false;
+}
+
 /* A status that cannot be understood is not read as "nothing has begun": it is an error. */
 static bool read_status(struct td_drain_object *object, const json_t *status, struct td_error *err)
 {
-	const char *phase = td_json_text(status, "phase"), *started = td_json_text(status, "startTime");
+	const char *phase, *started;
+	const json_t *initial = td_json_at(status, "initial");
 	int64_t epoch = 0;
 
+	if (status && !json_is_object(status)) {
+		td_error_set(err, TD_ERR_INVALID, "status is no object");
+		return false;
+	}
+	if (!read_text(status, "phase", &phase))
+		return bad_status(err, "phase", "a text is expected");
 	if (td_json_at(status, "phase") && !td_phase_from_name(phase, &object->phase)) {
-		td_error_set(err, TD_ERR_INVALID, "status.phase: \"%s\" is no phase", phase ? phase : "(not a text)");
+		td_error_set(err, TD_ERR_INVALID, "status.phase: \"%.64s\" is no phase", phase);
 		return false;
 	}
-	if (started && !td_time_parse(started, &object->started_wall_ms)) {
-		td_error_set(err, TD_ERR_INVALID, "status.startTime: \"%s\" is no time", started);
-		return false;
-	}
-	if ((td_json_at(status, "epoch") && (!td_json_int(status, "epoch", &epoch) || epoch < 0)) ||
+	if (!read_text(status, "startTime", &started) || (started[0] && !td_time_parse(started, &object->started_wall_ms)))
+		return bad_status(err, "startTime", "a time is expected");
+	if (td_json_at(status, "epoch") && (!td_json_int(status, "epoch", &epoch) || epoch < 0))
+		return bad_status(err, "epoch", "a whole number is expected");
+	if ((initial && !json_is_object(initial)) ||
 	    !read_count(status, "initial.maintainers", &object->initial.maintainers) ||
-	    !read_count(status, "initial.dispatchers", &object->initial.dispatchers)) {
-		td_error_set(err, TD_ERR_INVALID, "status.epoch or status.initial is no number");
-		return false;
-	}
+	    !read_count(status, "initial.dispatchers", &object->initial.dispatchers))
+		return bad_status(err, "initial", "two counts are expected");
+	if (!read_text(status, "captureID", &object->status_capture))
+		return bad_status(err, "captureID", "a text is expected");
+	if (!read_text(status, "captureAddress", &object->status_address))
+		return bad_status(err, "captureAddress", "a text is expected");
+	if (!read_text(status, "podUID", &object->status_pod_uid))
+		return bad_status(err, "podUID", "a text is expected");
 	object->epoch = (uint64_t)epoch;
 	object->reason = text_or_empty(status, "reason");
 	object->message = text_or_empty(status, "message");
-	object->status_capture = text_or_empty(status, "captureID");
-	object->status_address = text_or_empty(status, "captureAddress");
-	object->status_pod_uid = text_or_empty(status, "podUID");
 	return true;
 }
 

@@ -37,10 +37,26 @@ const char *const td_drain_status_fields[] = {
 	NULL,
 };
 
+/* Messages hold what TiCDC and people wrote, and may have been cut within a character: what is no UTF-8 would make the whole status
+ * impossible to write. */
+static json_t *text_of(const char *text)
+{
+	char plain[TD_TEXT_MAX];
+	json_t *value = json_string(text);
+
+	if (value)
+		return value;
+	(void)td_text_copy(plain, sizeof(plain), text);
+	for (char *c = plain; *c; c++)
+		if (*c & 0x80)
+			*c = '?';
+	return json_string(plain);
+}
+
 /* null in a merge patch removes the member: an empty text is not shown at all. */
 static json_t *text_or_null(const char *text)
 {
-	return text && text[0] ? json_string(text) : json_null();
+	return text && text[0] ? text_of(text) : json_null();
 }
 
 static json_t *time_or_null(int64_t ms, const struct td_drain_context *context)
@@ -90,9 +106,12 @@ static json_t *witnesses(const struct td_request_view *view, const struct td_dra
 {
 	json_t *list = json_array();
 
-	for (int i = 0; i < TD_WITNESS_COUNT; i++)
-		if (view->witnesses[i].offered)
-			(void)json_array_append_new(list, witness((enum td_witness)i, &view->witnesses[i], view, context));
+	for (int i = 0; list && i < TD_WITNESS_COUNT; i++) {
+		if (!view->witnesses[i].offered)
+			continue;
+		if (json_array_append_new(list, witness((enum td_witness)i, &view->witnesses[i], view, context)) != 0)
+			return json_decref(list), NULL;
+	}
 	return list;
 }
 
@@ -118,8 +137,8 @@ static json_t *condition(const char *type, bool on, const struct td_request_view
 	const char *status = on ? "True" : "False";
 
 	td_time_format(context->now_wall_ms, now);
-	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:I}", "type", type, "status", status, "reason", td_reason_name(view->reason),
-			 "message", view->message, "lastTransitionTime",
+	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:I}", "type", type, "status", status, "reason", td_reason_name(view->reason),
+			 "message", text_of(view->message), "lastTransitionTime",
 			 transition_time(type, status, context->conditions, now), "observedGeneration",
 			 (json_int_t)context->generation);
 }
@@ -147,13 +166,13 @@ static json_t *whole_patch(const struct td_request_view *view, const struct td_d
 {
 	bool final = td_phase_is_final(view->phase);
 	json_t *status =
-		json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:o,s:s,s:I,s:s,s:o,s:o}", "phase", td_phase_name(view->phase), "reason",
-			  td_reason_name(view->reason), "message", view->message, "captureID", text_or_null(view->capture),
-			  "captureAddress", text_or_null(view->address), "podName", text_or_null(view->pod), "podUID",
-			  text_or_null(context->pod_uid), "family", td_family_name(view->family), "epoch",
-			  (json_int_t)view->epoch, "coordinator", context->worker, "queuePosition",
-			  view->queue_position ? json_integer(view->queue_position) : json_null(), "blockedBy",
-			  text_or_null(view->blocked_by));
+		json_pack("{s:s,s:s,s:o,s:o,s:o,s:o,s:o,s:s,s:I,s:s,s:o,s:o}", "phase", td_phase_name(view->phase), "reason",
+			  td_reason_name(view->reason), "message", text_of(view->message), "captureID",
+			  text_or_null(view->capture), "captureAddress", text_or_null(view->address), "podName",
+			  text_or_null(view->pod), "podUID", text_or_null(context->pod_uid), "family",
+			  td_family_name(view->family), "epoch", (json_int_t)view->epoch, "coordinator", context->worker,
+			  "queuePosition", view->queue_position ? json_integer(view->queue_position) : json_null(),
+			  "blockedBy", text_or_null(view->blocked_by));
 	json_t *more = json_pack(
 		"{s:o,s:o,s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:I}", "initial",
 		counts_or_null(&view->initial, view->started), "remaining", counts_or_null(&view->remaining, view->started),
@@ -197,6 +216,6 @@ json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const 
 				      (json_int_t)process->counts.maintainers, "dispatchers",
 				      (json_int_t)process->counts.dispatchers, "triggers",
 				      (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);
-	return json_pack("{s:{s:s,s:{s:s,s:s,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
-			 outcome, "message", message, "releaseTime", now, "process", last_look);
+	return json_pack("{s:{s:s,s:{s:s,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
+			 outcome, "message", text_of(message), "releaseTime", now, "process", last_look);
 }

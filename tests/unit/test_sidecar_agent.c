@@ -80,8 +80,8 @@ static json_t *pod_object(struct test *test, const char *uid, int64_t deletion_w
 static void reply_list(struct test *test, const struct peer_request *request, json_t *items)
 {
 	peer_reply_json(request, 200,
-			json_pack("{s:{s:o}, s:o}", "metadata", "resourceVersion", json_sprintf("%d", ++test->version), "items",
-				  items));
+			json_pack("{s:{s:o}, s:o}", "metadata", "resourceVersion", json_sprintf("%d", ++test->version),
+				  "items", items));
 }
 
 static void answer_pods(struct test *test, const struct peer_request *request)
@@ -138,7 +138,8 @@ static void answer_ticdc(struct test *test, const struct peer_request *request)
 		test->looks++;
 		peer_set_header(request, "Content-Type", "application/json; charset=utf-8");
 		(void)snprintf(text, sizeof(text),
-			       "{\"version\":\"v\",\"id\":\"%s\",\"pid\":7,\"is_owner\":false,\"liveness\":2}", test->capture);
+			       "{\"version\":\"v\",\"id\":\"%s\",\"pid\":7,\"is_owner\":false,\"liveness\":2}",
+			       test->capture);
 		peer_reply(request, 200, text);
 		return;
 	}
@@ -194,8 +195,8 @@ static void terminate(struct test *test)
 
 static void push_drain(struct test *test, const char *name, const char *phase, const char *capture, const char *message)
 {
-	json_t *drain = json_pack("{s:{s:s, s:s, s:s, s:o}, s:{s:s}, s:{s:s, s:s, s:s}}", "metadata", "name", name, "uid", name,
-				  "creationTimestamp", "2026-11-23T13:18:38Z", "resourceVersion",
+	json_t *drain = json_pack("{s:{s:s, s:s, s:s, s:o}, s:{s:s}, s:{s:s, s:s, s:s}}", "metadata", "name", name, "uid",
+				  name, "creationTimestamp", "2026-11-23T13:18:38Z", "resourceVersion",
 				  json_sprintf("%d", ++test->version), "spec", "podName", POD, "status", "phase", phase,
 				  "captureID", capture, "message", message);
 
@@ -231,7 +232,8 @@ static void hook_come(struct test *test, int index)
 	assert_return_code(connect(hook->fd, (struct sockaddr *)&address, sizeof(address)), errno);
 	evutil_make_socket_nonblocking(hook->fd);
 	td_buf_init(&hook->heard, 1 << 20);
-	hook->readable = event_new(td_loop_event_base(test->peer.loop), hook->fd, EV_READ | EV_PERSIST, on_hook_readable, hook);
+	hook->readable =
+		event_new(td_loop_event_base(test->peer.loop), hook->fd, EV_READ | EV_PERSIST, on_hook_readable, hook);
 	event_add(hook->readable, NULL);
 	assert_int_equal(send(hook->fd, "wait\n", 5, MSG_NOSIGNAL), 5);
 }
@@ -419,7 +421,8 @@ static int setup(void **state)
 	assert_non_null(mkdtemp(test->dir));
 	(void)snprintf(test->socket_path, sizeof(test->socket_path), "%s/gate.sock", test->dir);
 	test->look = td_timer_new(test->peer.loop, on_look, test);
-	test->ticdc = td_ticdc_client_new(test->peer.loop, test->peer.http, &(struct td_ticdc_options){.connect_timeout_ms = 0});
+	test->ticdc =
+		td_ticdc_client_new(test->peer.loop, test->peer.http, &(struct td_ticdc_options){.connect_timeout_ms = 0});
 	test->recorder = td_recorder_new(test->peer.loop, test->peer.client, "ticdc-drain", POD, NULL, NULL);
 	test->pods = td_informer_new(test->peer.loop, test->peer.client, &pods, &handlers, test);
 	test->drains = td_informer_new(test->peer.loop, test->peer.client, &drains, &handlers, test);
