@@ -21,6 +21,10 @@ const struct td_core_options td_core_defaults = {
 	.resend_ms = 10000,
 	.broker_refresh_ms = 5200,
 	.publish_interval_ms = 500,
+	.stall_ms = 15000,
+	.give_up_ms = 600000,
+	.settle_ms = 120000,
+	.balance_cooldown_ms = 120000,
 };
 
 struct td_core *td_core_new(const struct td_core_options *options)
@@ -198,6 +202,7 @@ static void apply_result(struct td_core *core, const struct td_flight *flight, c
 		break;
 	case TD_EFFECT_MOVE_MAINTAINER:
 	case TD_EFFECT_MOVE_DISPATCHER:
+	case TD_EFFECT_PLACE_MAINTAINER:
 		if (current)
 			td_drain_schedule_result(core, result);
 		break;
@@ -232,6 +237,8 @@ bool td_core_step(struct td_core *core, int64_t now_ms, const struct td_input *i
 		break;
 	case TD_INPUT_REQUEST_GONE:
 		td_requests_remove(core, input->uid);
+		break;
+	case TD_INPUT_BALANCE:
 		break;
 	case TD_INPUT_RESULT:
 		if (td_core_take_flight(core, input->result->effect_id, &flight)) {

@@ -11,6 +11,8 @@
  *  - at most one drain is active; its capture is Draining, never a destination, and never Alive again;
  *  - no effect that changes TiCDC is queued for a request before its PUBLISH of phase Draining was answered "done":
  *    durable state comes first. But for DETECT_FAMILY, whose probe changes at most N0's counter and has to come first;
+ *  - the durable status is also the notification: agents see it and acknowledge its epoch in the status. While a drain is on, a
+ *    node is a destination only when its agent has acknowledged this very epoch;
  *  - at most batch moves are in flight; destinations are the least loaded nodes, counting work in flight;
  *  - a move counts when a later observation shows it, never because a call returned;
  *  - Drained is reached only by the verdict (verdict.h): every witness that the family offers, on consecutive reads, under one
@@ -39,11 +41,21 @@ struct td_core_options {
 	int64_t resend_ms;	     /* an unconfirmed move is asked for again after this */
 	int64_t broker_refresh_ms;   /* TiCDC recomputes its event broker gauge this often: W3 zeros must span more */
 	int64_t publish_interval_ms; /* progress is published no more often than this; phase changes at once */
+	int64_t stall_ms;	     /* without progress for this long: name what is stuck, climb a rung (stall.c) */
+	int64_t give_up_ms;	     /* without progress for this long: Failed, Stalled */
+	int64_t settle_ms;	     /* after a drain without a proof, absent work is looked for at most this long */
+	int64_t balance_cooldown_ms; /* load is not evened earlier than this after a drain */
 };
 
 extern const struct td_core_options td_core_defaults;
 
 /* ---- input ---- */
+
+/* An agent (the sidecar in a capture's pod) has seen that the drain is on, under this epoch. */
+struct td_acknowledgement {
+	const char *capture;
+	uint64_t epoch;
+};
 
 /* A DrainRequest as it stands: given when it appears and whenever it or its pod changes. Strings are copied. */
 struct td_request_input {
@@ -67,6 +79,9 @@ struct td_request_input {
 	const char *drained_address;
 	struct td_counts initial;
 	int64_t started_ms; /* 0 before Draining */
+
+	const struct td_acknowledgement *acknowledgements; /* found in its status */
+	size_t acknowledgement_count;
 };
 
 enum td_outcome {
@@ -88,7 +103,14 @@ struct td_result {
 	const struct td_process_view *process;	     /* OBSERVE_PROCESS done (its own "known" may be false) */
 };
 
-enum td_input_kind { TD_INPUT_TICK, TD_INPUT_REQUEST, TD_INPUT_REQUEST_GONE, TD_INPUT_RESULT, TD_INPUT_KIND_COUNT };
+enum td_input_kind {
+	TD_INPUT_TICK,
+	TD_INPUT_REQUEST,
+	TD_INPUT_REQUEST_GONE,
+	TD_INPUT_BALANCE, /* somebody asks for even load, or a capture has joined: done in family M when no drain is on */
+	TD_INPUT_RESULT,
+	TD_INPUT_KIND_COUNT
+};
 
 struct td_input {
 	enum td_input_kind kind;
@@ -110,6 +132,7 @@ enum td_effect_kind {
 	TD_EFFECT_NATIVE_DRAIN,	   /* ask the coordinator at address to drain node; repeated, idempotent */
 	TD_EFFECT_MOVE_MAINTAINER, /* changefeed to node, asked of address */
 	TD_EFFECT_MOVE_DISPATCHER, /* table_id, mode of changefeed to node */
+	TD_EFFECT_PLACE_MAINTAINER, /* a changefeed that has no maintainer gets one at node */
 	TD_EFFECT_KIND_COUNT
 };
 
@@ -158,6 +181,7 @@ struct td_request_view {
 	int64_t started_ms, completed_ms, deadline_ms, eta_ms; /* 0: none */
 	const struct td_witness_state *witnesses;	       /* TD_WITNESS_COUNT of them */
 	const char *coordinator;			       /* TiCDC's, under which the witnesses were read */
+	int64_t stalled_ms;				       /* since when nothing moves any more; 0: it does */
 };
 
 /* ---- the machine ---- */
@@ -178,7 +202,12 @@ int64_t td_core_deadline(const struct td_core *core);
 /* NULL when there is no such request. Borrowed until the next step. */
 const struct td_request_view *td_core_view(struct td_core *core, const char *uid);
 
+/* What the core is at. Settling and balancing happen in family M only, and give way to a request at once. */
+enum td_activity { TD_ACTIVITY_IDLE, TD_ACTIVITY_DRAINING, TD_ACTIVITY_SETTLING, TD_ACTIVITY_BALANCING, TD_ACTIVITY_COUNT };
+const char *td_activity_name(enum td_activity activity); /* "Balancing" */
+
 struct td_core_summary {
+	enum td_activity activity;
 	size_t requests, queued;
 	const char *active_uid; /* "" */
 	size_t moves_in_flight;

@@ -156,6 +156,8 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 	case TD_REASON_QUEUED:
 	case TD_REASON_WAITING_FOR_SLOT:
 	case TD_REASON_WAITING_FOR_CAPTURE:
+	case TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT:
+	case TD_REASON_STALLED:
 	case TD_REASON_DETECTING:
 	case TD_REASON_MOVING_COORDINATOR:
 	case TD_REASON_MOVING_MAINTAINERS:

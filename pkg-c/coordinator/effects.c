@@ -24,6 +24,7 @@ static const struct {
 	[TD_EFFECT_NATIVE_DRAIN] = {"NativeDrain", true},
 	[TD_EFFECT_MOVE_MAINTAINER] = {"MoveMaintainer", true},
 	[TD_EFFECT_MOVE_DISPATCHER] = {"MoveDispatcher", true},
+	[TD_EFFECT_PLACE_MAINTAINER] = {"PlaceMaintainer", true},
 };
 static_assert(sizeof(effect_kinds) / sizeof(effect_kinds[0]) == TD_EFFECT_KIND_COUNT, "an entry for every kind");
 

@@ -1,5 +1,5 @@
-/* The names of every enum in types.h, each from one table, so that status, events, logs and metrics use the same words. */
-#include "coordinator/types.h"
+/* The names of every enum in types.h and core.h, each from one table, so that status, events, logs and metrics use the same words. */
+#include "coordinator/core.h"
 
 #include <assert.h>
 #include <string.h>
@@ -36,6 +36,7 @@ static const char *const reason_names[] = {
 	[TD_REASON_QUEUED] = "Queued",
 	[TD_REASON_WAITING_FOR_SLOT] = "WaitingForSlot",
 	[TD_REASON_WAITING_FOR_CAPTURE] = "WaitingForCapture",
+	[TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT] = "WaitingForAcknowledgement",
 	[TD_REASON_DETECTING] = "Detecting",
 	[TD_REASON_MOVING_COORDINATOR] = "MovingCoordinator",
 	[TD_REASON_MOVING_MAINTAINERS] = "MovingMaintainers",
@@ -52,9 +53,18 @@ static const char *const reason_names[] = {
 	[TD_REASON_FAKE_DRAIN] = "FakeDrain",
 	[TD_REASON_CLASSIC] = "ClassicNotSupported",
 	[TD_REASON_DEADLINE] = "DeadlineExceeded",
+	[TD_REASON_STALLED] = "Stalled",
 	[TD_REASON_DRY_RUN] = "DryRun",
 };
 static_assert(sizeof(reason_names) / sizeof(reason_names[0]) == TD_REASON_COUNT, "a name for every reason");
+
+static const char *const activity_names[] = {
+	[TD_ACTIVITY_IDLE] = "Idle",
+	[TD_ACTIVITY_DRAINING] = "Draining",
+	[TD_ACTIVITY_SETTLING] = "Settling",
+	[TD_ACTIVITY_BALANCING] = "Balancing",
+};
+static_assert(sizeof(activity_names) / sizeof(activity_names[0]) == TD_ACTIVITY_COUNT, "a name for every activity");
 
 /* A value outside its enum is a wrong program, never input: it is named, not believed. */
 #define NAME_OF(table, value) ((unsigned)(value) < sizeof(table) / sizeof((table)[0]) ? (table)[value] : "?")
@@ -113,4 +123,9 @@ bool td_family_from_name(const char *name, enum td_family *ret)
 bool td_phase_is_final(enum td_phase phase)
 {
 	return phase != TD_PHASE_PENDING && phase != TD_PHASE_DRAINING && phase != TD_PHASE_VERIFYING;
+}
+
+const char *td_activity_name(enum td_activity activity)
+{
+	return NAME_OF(activity_names, activity);
 }

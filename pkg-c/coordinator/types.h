@@ -114,6 +114,7 @@ enum td_reason {
 	TD_REASON_QUEUED,	       /* another drain is active */
 	TD_REASON_WAITING_FOR_SLOT,    /* TiCDC keeps its one drain slot until the last target leaves */
 	TD_REASON_WAITING_FOR_CAPTURE, /* the pod exists, no capture is registered for it */
+	TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT, /* no destination's agent has confirmed yet that it knows of the drain */
 	TD_REASON_DETECTING,	       /* finding out the family */
 	TD_REASON_MOVING_COORDINATOR,
 	TD_REASON_MOVING_MAINTAINERS,
@@ -130,6 +131,7 @@ enum td_reason {
 	TD_REASON_FAKE_DRAIN,	  /* family N0 */
 	TD_REASON_CLASSIC,	  /* family C: not supported yet */
 	TD_REASON_DEADLINE,
+	TD_REASON_STALLED, /* no progress for too long, whatever was tried */
 	TD_REASON_DRY_RUN,
 	TD_REASON_COUNT
 };

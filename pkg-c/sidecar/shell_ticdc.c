@@ -134,6 +134,7 @@ bool td_shell_ask_ticdc(struct td_errand *errand)
 		errand->ticdc_call = td_ticdc_put_drain(ticdc, address, e->node, on_drain, errand);
 		break;
 	case TD_EFFECT_MOVE_MAINTAINER:
+	case TD_EFFECT_PLACE_MAINTAINER: /* the same call: TiCDC starts it there when it runs nowhere */
 		errand->ticdc_call =
 			td_ticdc_post_move_maintainer(ticdc, address, e->changefeed, e->node, on_accept, errand);
 		break;
