@@ -115,6 +115,7 @@ const struct td_request_view *td_request_view_of(struct td_request *request)
 		.eta_ms = request->eta_ms,
 		.witnesses = request->witnesses,
 		.coordinator = request->coordinator,
+		.stalled_ms = request->stall.rung ? request->stall.progress_ms : 0,
 	};
 	return &request->view;
 }
