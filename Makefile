@@ -26,7 +26,7 @@ SIDECAR := $(BUILD)/ticdc-drain-sidecar
 PRESTOP := $(BUILD)/ticdc-drain-prestop
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: help all deps test unit simulate fakes e2e demo sanitize valgrind lint lint-deps format checks clean
+.PHONY: help all deps test unit simulate fakes e2e demo bench sanitize valgrind lint lint-deps format checks clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -108,6 +108,12 @@ e2e: ## real binaries, built with ASan + UBSan, against the simulators
 	@$(MAKE) --no-print-directory MODE=asan all
 	@MODE=asan /usr/bin/python3 tests/e2e/run.py $(SCENARIO)
 
+BENCH := $(BUILD)/bench_core
+$(BENCH): $(BUILD)/tests/bench/bench_core.o $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+bench: $(BENCH) ## what the core costs in a large cluster, as a ratio to a small one
+	@$(BENCH)
+
 valgrind: all lint-deps ## one full drain with every sidecar under valgrind
 	@MODE=release /usr/bin/python3 tests/e2e/run.py --valgrind
 
@@ -116,7 +122,7 @@ sanitize: ## build everything and run the unit tests under ASan + UBSan
 
 # ---- checks ----
 
-SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c)
+SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c tests/bench/*.c)
 HEADERS := $(wildcard pkg-c/*/*.h tests/unit/*.h tests/simulation/*.h)
 LINT_PACKAGES := clang-format clang-tidy cppcheck valgrind
 

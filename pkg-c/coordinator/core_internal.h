@@ -13,9 +13,9 @@ struct td_stall {
 	int64_t climbed_ms;  /* the last rung; 0: none since */
 	int rung;
 	uint64_t least_left, confirmed;
-	int settled;
-	enum td_phase phase;
-	char stuck[200]; /* what, for people; "": nothing is */
+	int settled;	     /* the most witnesses that ever were */
+	enum td_phase phase; /* the furthest */
+	char stuck[200];     /* what, for people; "": nothing is */
 };
 
 struct td_acknowledged {
@@ -110,9 +110,9 @@ struct td_core {
 	char settle_capture[TD_ID_MAX];
 	bool balance_wanted;
 	int64_t balance_not_before_ms, balance_until_ms; /* 0: not begun */
-	int balance_idle; /* readings in a row that showed nothing to move */
+	int balance_idle;				 /* readings in a row that showed nothing to move */
 
-	char note[160];			/* last error of an observation, for the message */
+	char note[160]; /* last error of an observation, for the message */
 };
 
 /* ---- core.c, effects.c ---- */
@@ -222,7 +222,6 @@ bool td_balance_is_uneven(const struct td_node *from, const struct td_node *to, 
 
 /* Watches the active request's progress; may end it. */
 void td_stall_watch(struct td_core *core, struct td_request *request);
-void td_stall_reset(struct td_core *core, struct td_request *request);
 bool td_stall_wants_explicit_moves(const struct td_request *request);
 
 /* ---- settle.c ---- */

@@ -159,7 +159,9 @@ static void show_progress(struct td_core *core, struct td_request *request)
 	}
 	all = (uint64_t)request->initial.maintainers + request->initial.dispatchers;
 	left = (uint64_t)request->remaining.maintainers + request->remaining.dispatchers;
-	request->eta_ms = left < all && elapsed > 0 && !request->stall.rung ? core->now_ms + (int64_t)(left * (uint64_t)elapsed / (all - left)) : 0;
+	request->eta_ms = left < all && elapsed > 0 && !request->stall.rung
+				  ? core->now_ms + (int64_t)(left * (uint64_t)elapsed / (all - left))
+				  : 0;
 }
 
 /* Nothing is seen on the target any more; whether that is true is another question. */

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define RETRY_MS 1000 /* a refused move is asked for again after this, doubling up to RETRY_MAX_MS */
@@ -115,33 +116,54 @@ static void refuse(struct td_core *core, struct td_operator *op, int64_t not_bef
 	op->not_before_ms = not_before_ms;
 }
 
-void td_moves_abandon(struct td_core *core, struct td_operator *op)
+/* Work of this changefeed that has no operator is to be looked at by the schedulers again. */
+static void revisit(struct td_core *core, const char *name)
 {
-	if (op->state != TD_OPERATOR_REFUSED)
-		stop_coming(core, op);
-	td_operators_abandon(&core->operators, op);
+	const struct td_changefeed *changefeed = td_workload_find(&core->workload, name);
+	const struct td_operators *operators = &core->operators;
+
+	if (!changefeed)
+		return;
+	if (changefeed->span_count > td_operators_count(operators, TD_OPERATOR_DISPATCHER, name))
+		td_workload_revisit(&core->workload, name, TD_WANT_DISPATCHERS);
+	if (td_operators_find(operators, TD_OPERATOR_MAINTAINER, name, 0, 0))
+		return;
+	td_workload_revisit(&core->workload, name, TD_WANT_MAINTAINER);
+	td_workload_revisit(&core->workload, name, TD_WANT_PLACE);
 }
 
-/* A look long enough after it was answered, or after its destination left, shows that it has not happened. What has left its
- * origin and is not seen anywhere else yet is not moved once more. */
-static bool is_lost(const struct td_core *core, const struct td_operator *op)
+void td_moves_abandon(struct td_core *core, struct td_operator *op)
+{
+	char *name = op->changefeed;
+
+	if (op->state != TD_OPERATOR_REFUSED)
+		stop_coming(core, op);
+	op->changefeed = NULL;
+	td_operators_abandon(&core->operators, op);
+	revisit(core, name);
+	free(name);
+}
+
+/* A look long enough after it was answered, or after its destination left, shows that it has not happened. */
+static bool is_overdue(const struct td_core *core, const struct td_operator *op)
 {
 	bool destination_left = !td_nodes_find(&core->nodes, op->destination);
 
-	return (op->state == TD_OPERATOR_ACCEPTED || op->state == TD_OPERATOR_UNKNOWN) && op->at_origin &&
+	return (op->state == TD_OPERATOR_ACCEPTED || op->state == TD_OPERATOR_UNKNOWN) &&
 	       op->seen_ms > op->answered_ms + (destination_left ? 0 : core->options.resend_ms);
 }
 
-/* Asks again for a move that was refused or is not seen to happen. One that the present request did not ask for is let go. */
+/* Asks again for a move that was refused or is not seen to happen. What has left its origin and is seen nowhere is not moved once
+ * more: its operator ends, and what is absent is the basic scheduler's. So does one that nobody asks for any more. */
 static void retry(struct td_core *core, const struct td_request *request, struct td_operator *op)
 {
-	if (is_lost(core, op)) {
+	if (is_overdue(core, op)) {
 		core->operators.totals.lost++;
 		refuse(core, op, core->now_ms);
 	}
-	if (op->state != TD_OPERATOR_REFUSED || !op->at_origin)
+	if (op->state != TD_OPERATOR_REFUSED)
 		return;
-	if (strcmp(op->owner, owner_of(request)) != 0) {
+	if (!op->at_origin || strcmp(op->owner, owner_of(request)) != 0) {
 		td_moves_abandon(core, op);
 		return;
 	}
@@ -204,22 +226,6 @@ void td_moves_follow_up(struct td_core *core, const struct td_request *request)
 		retry(core, request, &core->operators.items[i]);
 	for (size_t i = 0; i < core->operators.count; i++)
 		look(core, request, &core->operators.items[i]);
-}
-
-/* Work of this changefeed that has no operator is to be looked at by the schedulers again. */
-static void revisit(struct td_core *core, const char *name)
-{
-	const struct td_changefeed *changefeed = td_workload_find(&core->workload, name);
-	const struct td_operators *operators = &core->operators;
-
-	if (!changefeed)
-		return;
-	if (changefeed->span_count > td_operators_count(operators, TD_OPERATOR_DISPATCHER, name))
-		td_workload_revisit(&core->workload, name, TD_WANT_DISPATCHERS);
-	if (td_operators_find(operators, TD_OPERATOR_MAINTAINER, name, 0, 0))
-		return;
-	td_workload_revisit(&core->workload, name, TD_WANT_MAINTAINER);
-	td_workload_revisit(&core->workload, name, TD_WANT_PLACE);
 }
 
 void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms)

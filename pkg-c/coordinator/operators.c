@@ -66,8 +66,7 @@ struct td_operator *td_operators_add(struct td_operators *operators, enum td_ope
 		return NULL;
 	}
 	op = &operators->items[operators->count++];
-	*op = (struct td_operator){
-		.kind = kind, .changefeed = name, .table_id = table_id, .mode = mode, .at_origin = true};
+	*op = (struct td_operator){.kind = kind, .changefeed = name, .table_id = table_id, .mode = mode, .at_origin = true};
 	operators->totals.created++;
 	return op;
 }

@@ -105,9 +105,9 @@ bool td_request_is_acknowledged(const struct td_request *request, const char *ca
 	const struct td_acknowledged *found;
 
 	(void)td_text_copy(key.capture, sizeof(key.capture), capture);
-	found = request->acknowledged_count ? bsearch(&key, request->acknowledged, request->acknowledged_count,
-						      sizeof(key), by_capture)
-					    : NULL;
+	found = request->acknowledged_count
+			? bsearch(&key, request->acknowledged, request->acknowledged_count, sizeof(key), by_capture)
+			: NULL;
 	return found && found->epoch == request->epoch;
 }
 

@@ -26,13 +26,17 @@ static uint64_t work_left(const struct td_request *request)
 	       request->remaining.brokers;
 }
 
-void td_stall_reset(struct td_core *core, struct td_request *request)
+/* Phases and witnesses that go back and forth are no progress: only what was never reached before. */
+static void begin_anew(struct td_core *core, struct td_request *request)
 {
+	struct td_stall before = request->stall;
+	int settled = count_settled(core);
+
 	request->stall = (struct td_stall){.progress_ms = core->now_ms,
 					   .least_left = work_left(request),
 					   .confirmed = core->operators.totals.confirmed,
-					   .settled = count_settled(core),
-					   .phase = request->phase};
+					   .settled = settled > before.settled ? settled : before.settled,
+					   .phase = request->phase > before.phase ? request->phase : before.phase};
 }
 
 static bool has_progressed(const struct td_core *core, const struct td_request *request)
@@ -40,65 +44,69 @@ static bool has_progressed(const struct td_core *core, const struct td_request *
 	const struct td_stall *stall = &request->stall;
 
 	return work_left(request) < stall->least_left || core->operators.totals.confirmed != stall->confirmed ||
-	       count_settled(core) > stall->settled || request->phase != stall->phase;
+	       count_settled(core) > stall->settled || request->phase > stall->phase;
 }
 
 /* ---- what is stuck ---- */
 
-static void name_operator(struct td_buf *out, const struct td_operator *op)
+/* A list of pieces of work: the first few by name. */
+struct naming {
+	struct td_buf out;
+	size_t named, total;
+};
+
+static void name_one(struct naming *naming, const char *changefeed, const int64_t *table_id)
 {
-	if (op->kind == TD_OPERATOR_DISPATCHER)
-		(void)td_buf_append_format(out, "table %lld of %s", (long long)op->table_id, op->changefeed);
+	const char *comma = naming->named ? ", " : "";
+
+	if (naming->total++ >= NAMED_MAX)
+		return;
+	naming->named++;
+	if (table_id)
+		(void)td_buf_append_format(&naming->out, "%stable %lld of %s", comma, (long long)*table_id, changefeed);
 	else
-		(void)td_buf_append_format(out, "maintainer of %s", op->changefeed);
+		(void)td_buf_append_format(&naming->out, "%smaintainer of %s", comma, changefeed);
 }
 
-static size_t name_operators(const struct td_core *core, struct td_buf *out)
+static void name_operators(const struct td_core *core, struct naming *naming)
 {
-	size_t count = core->operators.count;
+	for (size_t i = 0; i < core->operators.count; i++) {
+		const struct td_operator *op = &core->operators.items[i];
 
-	for (size_t i = 0; i < count && i < NAMED_MAX; i++) {
-		(void)td_buf_append_format(out, "%s", i ? ", " : "");
-		name_operator(out, &core->operators.items[i]);
+		name_one(naming, op->changefeed, op->kind == TD_OPERATOR_DISPATCHER ? &op->table_id : NULL);
 	}
-	return count;
 }
 
 /* By the books. A walk over all of them: made once a rung, not at every step. */
-static size_t name_books(const struct td_core *core, struct td_buf *out)
+static void name_books(const struct td_core *core, struct naming *naming)
 {
-	const struct td_workload *w = &core->workload;
-	size_t named = 0;
+	for (size_t i = 0; i < core->workload.count; i++) {
+		const struct td_changefeed *changefeed = core->workload.items[i];
 
-	for (size_t i = 0; i < w->count && named < NAMED_MAX; i++) {
-		const struct td_changefeed *changefeed = w->items[i];
-
-		if (!changefeed->running)
-			continue;
-		if (td_workload_maintainer_on_target(w, changefeed))
-			(void)td_buf_append_format(out, "%smaintainer of %s", named++ ? ", " : "", changefeed->name);
-		else if (changefeed->span_count)
-			(void)td_buf_append_format(out, "%stable %lld of %s", named++ ? ", " : "",
-						   (long long)changefeed->spans[0].table_id, changefeed->name);
+		if (td_workload_maintainer_on_target(&core->workload, changefeed))
+			name_one(naming, changefeed->name, NULL);
+		for (size_t j = 0; changefeed->running && j < changefeed->span_count; j++)
+			name_one(naming, changefeed->name, &changefeed->spans[j].table_id);
 	}
-	return named ? (size_t)w->target_maintainers + w->target_dispatchers : 0;
 }
 
 static void name_stuck(const struct td_core *core, struct td_request *request)
 {
-	struct td_buf out;
-	size_t count;
+	struct naming naming = {.named = 0};
 
-	td_buf_init(&out, sizeof(request->stall.stuck) * 4);
-	(void)td_buf_append_format(&out, "no progress for %lld s, stuck: ",
+	td_buf_init(&naming.out, sizeof(request->stall.stuck) * 4);
+	(void)td_buf_append_format(&naming.out, "no progress for %lld s, stuck: ",
 				   (long long)(core->now_ms - request->stall.progress_ms) / 1000);
-	count = core->operators.count ? name_operators(core, &out) : name_books(core, &out);
-	if (count == 0)
-		(void)td_buf_append_format(&out, "%s", td_reason_name(request->reason));
-	if (count > NAMED_MAX)
-		(void)td_buf_append_format(&out, " and %zu more", count - NAMED_MAX);
-	(void)td_text_copy(request->stall.stuck, sizeof(request->stall.stuck), td_buf_text(&out));
-	td_buf_done(&out);
+	if (core->operators.count)
+		name_operators(core, &naming);
+	else
+		name_books(core, &naming);
+	if (naming.total == 0)
+		(void)td_buf_append_format(&naming.out, "%s", td_reason_name(request->reason));
+	if (naming.total > naming.named)
+		(void)td_buf_append_format(&naming.out, " and %zu more", naming.total - naming.named);
+	(void)td_text_copy(request->stall.stuck, sizeof(request->stall.stuck), td_buf_text(&naming.out));
+	td_buf_done(&naming.out);
 }
 
 /* ---- the ladder ---- */
@@ -163,7 +171,7 @@ void td_stall_watch(struct td_core *core, struct td_request *request)
 	int64_t next_ms;
 
 	if (!stall->progress_ms || has_progressed(core, request))
-		td_stall_reset(core, request);
+		begin_anew(core, request);
 	if (core->now_ms - stall->progress_ms >= core->options.give_up_ms) {
 		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_STALLED, NULL);
 		return;

@@ -189,8 +189,7 @@ static bool take_spans(const struct td_workload *workload, struct td_changefeed 
 }
 
 /* The one place where a changefeed's books change. */
-static bool update(struct td_workload *workload, struct td_changefeed *changefeed,
-		   const struct td_changefeed_view *view)
+static bool update(struct td_workload *workload, struct td_changefeed *changefeed, const struct td_changefeed_view *view)
 {
 	account(workload, changefeed, -1);
 	if (view->tables_known && !take_spans(workload, changefeed, view)) {

@@ -27,7 +27,7 @@ struct td_changefeed {
 };
 
 enum td_want {
-	TD_WANT_MAINTAINER, /* its maintainer is on the target */
+	TD_WANT_MAINTAINER,  /* its maintainer is on the target */
 	TD_WANT_DISPATCHERS, /* dispatchers of it are on the target */
 	TD_WANT_PLACE,	     /* it has certainly no maintainer */
 	TD_WANT_COUNT
@@ -38,8 +38,8 @@ struct td_workload {
 	size_t count;
 	char target[TD_ID_MAX];
 	char target_address[TD_ADDRESS_MAX];
-	bool known;	  /* a whole list was applied for this target */
-	int64_t asked_ms; /* when it was asked for */
+	bool known;		     /* a whole list was applied for this target */
+	int64_t asked_ms;	     /* when it was asked for */
 	char coordinator[TD_ID_MAX]; /* under whom */
 	size_t cursors[TD_WANT_COUNT];
 

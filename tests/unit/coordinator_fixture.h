@@ -29,7 +29,8 @@ struct fixture {
 		uint64_t acknowledged;	       /* by every capture; 0: by none */
 	} objects[16];
 	size_t object_count;
-	bool mute; /* no agent acknowledges anything */
+	bool mute;     /* no agent acknowledges anything */
+	bool performs; /* moves and placements happen the moment they are answered */
 
 	/* The world. */
 	enum td_family family;
@@ -145,6 +146,25 @@ static inline void fixture_acknowledge(struct fixture *f, const struct td_effect
 	fixture_request(f, &f->objects[at].input);
 }
 
+/* Does what a move or placement asks for. The spans that the test has given are written to. */
+static inline void fixture_perform(struct fixture *f, const struct td_effect *effect)
+{
+	struct td_changefeed_view *changefeed;
+	size_t to = 0;
+
+	if (effect->kind < TD_EFFECT_MOVE_MAINTAINER)
+		return;
+	changefeed = &f->changefeeds[fixture_changefeed(f, effect->changefeed) - f->changefeeds];
+	while (to < f->node_count && strcmp(f->nodes[to].id, effect->node) != 0)
+		to++;
+	assert_true(to < f->node_count);
+	if (effect->kind != TD_EFFECT_MOVE_DISPATCHER)
+		changefeed->maintainer_addr = f->nodes[to].address;
+	for (size_t i = 0; effect->kind == TD_EFFECT_MOVE_DISPATCHER && i < changefeed->span_count; i++)
+		if (changefeed->spans[i].table_id == effect->table_id && changefeed->spans[i].mode == effect->mode)
+			((struct td_span *)(uintptr_t)changefeed->spans)[i].node = f->nodes[to].id;
+}
+
 static inline void fixture_answer(struct fixture *f, const struct td_effect *effect, enum td_outcome outcome)
 {
 	const struct td_nodes_view nodes = {f->coordinator, f->nodes, f->node_count};
@@ -163,6 +183,8 @@ static inline void fixture_answer(struct fixture *f, const struct td_effect *eff
 		.process = &f->process,
 	};
 
+	if (f->performs && outcome != TD_OUTCOME_FAILED)
+		fixture_perform(f, effect);
 	fixture_step(f, &(struct td_input){.kind = TD_INPUT_RESULT, .result = &result});
 	if (effect->kind == TD_EFFECT_PUBLISH && outcome == TD_OUTCOME_DONE)
 		fixture_acknowledge(f, effect);

@@ -136,8 +136,8 @@ static const struct td_node *slow_choice(const struct td_nodes *nodes, enum td_l
 		uint64_t load = (uint64_t)node->load[kind] + node->coming[kind];
 		uint64_t least = best ? (uint64_t)best->load[kind] + best->coming[kind] : 0;
 
-		if (node->liveness.private_value != TD_ALIVE || node->reported_liveness != 0 || !node->answers || node->leaving ||
-		    node->queued || node->pod_terminating || !node->informed)
+		if (node->liveness.private_value != TD_ALIVE || node->reported_liveness != 0 || !node->answers ||
+		    node->leaving || node->queued || node->pod_terminating || !node->informed)
 			continue;
 		if (!best || load < least || (load == least && strcmp(node->id, best->id) < 0))
 			best = node;
@@ -181,9 +181,11 @@ static void choices_are_those_of_a_slow_and_obvious_planner(void **state)
 			struct td_node *node = &nodes.items[(size_t)rand_r(&seed) % count];
 			enum td_load kind = (enum td_load)(rand_r(&seed) % 2);
 
-			(rand_r(&seed) % 2 ? td_node_add_load : td_node_add_coming)(&nodes, node, kind, rand_r(&seed) % 5 - 2);
+			(rand_r(&seed) % 2 ? td_node_add_load : td_node_add_coming)(&nodes, node, kind,
+										    rand_r(&seed) % 5 - 2);
 			for (int k = 0; k < TD_LOAD_COUNT; k++)
-				if (slow_choice(&nodes, (enum td_load)k) != td_destinations_least_loaded(&nodes, (enum td_load)k))
+				if (slow_choice(&nodes, (enum td_load)k) !=
+				    td_destinations_least_loaded(&nodes, (enum td_load)k))
 					fail_msg("round %d, change %d", round, change);
 		}
 	}

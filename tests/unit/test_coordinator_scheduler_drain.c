@@ -38,30 +38,12 @@ static void start(int changefeeds, int dispatchers, int batch)
 	fixture_run(&f, 2500);
 }
 
-static void perform(const struct td_effect *effect)
-{
-	struct td_changefeed_view *cf = NULL;
-	const char *address = strcmp(effect->node, "b") == 0 ? "b:1" : strcmp(effect->node, "c") == 0 ? "c:1" : "d:1";
-
-	for (size_t i = 0; i < f.changefeed_count; i++)
-		if (strcmp(f.changefeeds[i].name, effect->changefeed) == 0)
-			cf = &f.changefeeds[i];
-	assert_non_null(cf);
-	if (effect->kind == TD_EFFECT_MOVE_MAINTAINER)
-		cf->maintainer_addr = address;
-	for (size_t j = 0; effect->kind == TD_EFFECT_MOVE_DISPATCHER && j < cf->span_count; j++)
-		if (cf->spans[j].table_id == effect->table_id)
-			spans[cf - f.changefeeds][j].node = effect->node[0] == 'b'   ? "b"
-							    : effect->node[0] == 'c' ? "c"
-										     : "d";
-}
-
 /* Takes a waiting move and does it. */
 static struct td_effect do_move(enum td_effect_kind kind)
 {
 	struct td_effect effect = fixture_take(&f, kind);
 
-	perform(&effect);
+	fixture_perform(&f, &effect);
 	fixture_answer(&f, &effect, TD_OUTCOME_DONE);
 	return effect;
 }
@@ -130,7 +112,7 @@ static void a_confirmed_move_frees_its_slot_at_once_and_an_answer_does_not(void 
 	fixture_answer(&f, &effect, TD_OUTCOME_DONE); /* accepted, nothing is seen of it */
 	fixture_run(&f, 3000);
 	assert_int_equal(f.emitted[TD_EFFECT_MOVE_MAINTAINER], 2);
-	perform(&effect);
+	fixture_perform(&f, &effect);
 	fixture_run(&f, td_core_defaults.confirm_poll_ms);
 	assert_int_equal(f.emitted[TD_EFFECT_MOVE_MAINTAINER], 3);
 	assert_int_equal(td_core_summary(f.core).moves_confirmed, 1);
@@ -186,7 +168,7 @@ static void work_that_left_by_itself_after_a_refusal_is_noticed(void **state)
 	(void)state;
 	start(1, 0, 1);
 	effect = fixture_take(&f, TD_EFFECT_MOVE_MAINTAINER);
-	perform(&effect); /* by somebody else */
+	fixture_perform(&f, &effect); /* by somebody else */
 	fixture_answer(&f, &effect, TD_OUTCOME_FAILED);
 	fixture_run(&f, 500);
 	assert_int_equal(td_core_summary(f.core).moves_in_flight, 0);
@@ -201,7 +183,7 @@ static void an_unknown_move_is_looked_at_before_it_is_asked_for_again(void **sta
 	start(1, 0, 1);
 	fixture_run(&f, 3 * td_core_defaults.resend_ms); /* the call hangs longer than any patience */
 	effect = fixture_take(&f, TD_EFFECT_MOVE_MAINTAINER);
-	perform(&effect);
+	fixture_perform(&f, &effect);
 	fixture_answer(&f, &effect, TD_OUTCOME_UNKNOWN);
 	fixture_run(&f, 60000);
 	assert_int_equal(f.emitted[TD_EFFECT_MOVE_MAINTAINER], 1);
