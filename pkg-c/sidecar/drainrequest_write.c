@@ -32,6 +32,7 @@ const char *const td_drain_status_fields[] = {
 	"completionTime",
 	"witnesses",
 	"proof",
+	"acknowledged", /* the agents write it, see acknowledge.h; no other write may touch it */
 	"conditions",
 	"observedGeneration",
 	NULL,

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "sidecar/cluster_view.h"
-#include "sidecar/drainrequest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,6 +182,8 @@ static void feed(struct td_shell *shell, json_t *object)
 		.drained_address = drain.status_address,
 		.initial = drain.initial,
 		.started_ms = to_core_time(shell, drain.started_wall_ms),
+		.acknowledgements = shell->acknowledgements,
+		.acknowledgement_count = td_drain_acknowledgements(&drain, shell->acknowledgements),
 	};
 	if (drain.pod && !request.invalid)
 		add_pod(shell, &drain, &request, &deadline_wall_ms);

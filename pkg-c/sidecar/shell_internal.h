@@ -2,6 +2,7 @@
 #ifndef TD_SIDECAR_SHELL_INTERNAL_H
 #define TD_SIDECAR_SHELL_INTERNAL_H
 
+#include "sidecar/drainrequest.h"
 #include "sidecar/shell.h"
 
 /* One effect being performed. Linked, so that a shell that ends can give them all up. */
@@ -31,6 +32,7 @@ struct td_shell {
 	struct td_errand *errands;
 	struct td_written *written;
 	bool broken;
+	struct td_acknowledgement acknowledgements[TD_ACKNOWLEDGED_MAX]; /* of the request being fed */
 };
 
 /* ---- shell.c ---- */

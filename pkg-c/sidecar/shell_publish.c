@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "sidecar/cluster_view.h"
-#include "sidecar/drainrequest.h"
 
 #include <stdlib.h>
 #include <string.h>
