@@ -25,6 +25,8 @@ static void end_errand(struct td_errand *errand)
 	if (errand->next)
 		errand->next->link = errand->link;
 	td_timer_free(errand->refuse_later);
+	json_decref(errand->patch);
+	json_decref(errand->base);
 	free(errand);
 }
 

@@ -14,6 +14,8 @@ struct td_errand {
 	struct td_kube_call *kube_call;
 	struct td_timer *refuse_later; /* armed when it could not even be started */
 	struct td_error refusal;
+	json_t *patch, *base; /* PUBLISH: what is written, and the status that it is based on */
+	int tries;
 };
 
 /* What we wrote last to an object: the informer may not have caught up with it. */
@@ -21,6 +23,7 @@ struct td_written {
 	char uid[TD_ID_MAX];
 	char before[64];   /* the informer's resourceVersion when we wrote */
 	char written[64];  /* the one that the write returned */
+	json_t *status;	   /* and what stands there since; NULL: nothing written yet */
 	int phase, reason; /* last recorded as an event; -1: none */
 	struct td_written *next;
 };
