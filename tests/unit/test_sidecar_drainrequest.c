@@ -415,6 +415,87 @@ static void every_phase_is_read_back_as_it_was_written(void **state)
 	json_decref(object);
 }
 
+static const json_t *progressing_of(const json_t *patch)
+{
+	const json_t *conditions = td_json_at(patch, "status.conditions"), *condition;
+	size_t i;
+
+	json_array_foreach (conditions, i, condition)
+		if (strcmp(td_json_text(condition, "type"), "Progressing") == 0)
+			return condition;
+	fail();
+	return NULL;
+}
+
+static void open_request_is_progressing_unless_it_is_stalled(void **state)
+{
+	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = false}};
+	const struct td_drain_context context = {.worker = "ticdc-1", .pod_uid = "", .now_wall_ms = CREATED_MS};
+
+	(void)state;
+	for (int i = 0; i < 2 * TD_PHASE_COUNT; i++) {
+		enum td_phase phase = (enum td_phase)(i / 2);
+		bool stalled = i % 2 == 1, open = !td_phase_is_final(phase);
+		const struct td_request_view view = {.phase = phase,
+						     .reason = TD_REASON_MOVING_MAINTAINERS,
+						     .message = "changefeed a does not move",
+						     .pod = "p",
+						     .capture = "",
+						     .address = "",
+						     .blocked_by = "",
+						     .witnesses = witnesses,
+						     .coordinator = "",
+						     .stalled_ms = stalled ? 1000 : 0};
+		json_t *patch;
+		const json_t *condition;
+
+		if (phase == TD_PHASE_RELEASED)
+			continue; /* its write names no condition */
+		patch = td_drain_status_patch(&view, &context);
+		condition = progressing_of(patch);
+		assert_string_equal(td_json_text(condition, "status"), open && !stalled ? "True" : "False");
+		assert_string_equal(td_json_text(condition, "reason"), open && stalled ? "Stalled" : "MovingMaintainers");
+		assert_string_equal(td_json_text(condition, "message"), "changefeed a does not move");
+		json_decref(patch);
+	}
+}
+
+/* The time of a condition is when it changed, however often it is written. */
+static void stall_begins_once(void **state)
+{
+	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = false}};
+	struct td_drain_context context = {.worker = "ticdc-1", .pod_uid = ""};
+	struct td_request_view view = {.phase = TD_PHASE_DRAINING,
+				       .message = "",
+				       .pod = "p",
+				       .capture = "",
+				       .address = "",
+				       .blocked_by = "",
+				       .witnesses = witnesses,
+				       .coordinator = ""};
+	static const struct {
+		int64_t stalled_ms;
+		const char *since;
+	} steps[] = {
+		{0, "2026-11-23T13:18:38Z"},	{0, "2026-11-23T13:18:38Z"},	{5000, "2026-11-23T13:18:40Z"},
+		{5000, "2026-11-23T13:18:40Z"}, {9000, "2026-11-23T13:18:40Z"}, {0, "2026-11-23T13:18:43Z"},
+	};
+	json_t *before = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		context.now_wall_ms = CREATED_MS + (int64_t)i * 1000;
+		context.conditions = td_json_at(before, "status.conditions");
+		view.stalled_ms = steps[i].stalled_ms;
+		json_t *patch = td_drain_status_patch(&view, &context);
+
+		assert_string_equal(td_json_text(progressing_of(patch), "lastTransitionTime"), steps[i].since);
+		json_decref(before);
+		before = patch;
+	}
+	json_decref(before);
+}
+
 static void own_request_for_a_pod_is_a_good_one(void **state)
 {
 	(void)state;
@@ -452,6 +533,8 @@ int main(void)
 		cmocka_unit_test(writes_of_the_coordinator_leave_acknowledgements_alone),
 		cmocka_unit_test(what_is_no_drainrequest_is_refused),
 		cmocka_unit_test(every_phase_is_read_back_as_it_was_written),
+		cmocka_unit_test(open_request_is_progressing_unless_it_is_stalled),
+		cmocka_unit_test(stall_begins_once),
 		cmocka_unit_test(own_request_for_a_pod_is_a_good_one),
 	};
 
