@@ -253,6 +253,13 @@ void td_shell_pods_changed(struct td_shell *shell)
 	td_informer_each(shell->options.drains, feed_each, shell);
 }
 
+void td_shell_balance(struct td_shell *shell)
+{
+	const struct td_input input = {.kind = TD_INPUT_BALANCE};
+
+	step(shell, &input);
+}
+
 struct td_core_summary td_shell_summary(const struct td_shell *shell)
 {
 	return td_core_summary(shell->core);
