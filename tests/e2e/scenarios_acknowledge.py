@@ -4,7 +4,7 @@ cannot hear, do not."""
 import signal
 import time
 
-from claims import assert_empty, cluster_of, follower, wait_moving
+from claims import assert_empty, cluster_of, delete_and_expect, follower, wait_moving
 from harness import PODS, wait_for
 
 NOTICE_S = 1.0  # from the durable write to the last acknowledgement
@@ -94,6 +94,31 @@ def scenario_acknowledge_survives_a_stuttering_api_server():
         wait_for("the request is taken up", lambda: cluster.status("one").get("phase") in HEARD, 30)
         wait_for("the others have acknowledged", acknowledged_by(cluster, "one", others(cluster, pod)), 30)
         cluster.wait_phase("one", "Drained")
+
+
+def comes_back(family):
+    """After a pod was drained, deleted and made again, whoever coordinates by then knows that it came back: in family M only."""
+    with cluster_of(family) as cluster:
+        pod = follower(cluster)
+        delete_and_expect(cluster, pod)
+        wait_for("the pod is ready", lambda: is_ready(cluster, pod), 30)
+        patience = time.monotonic() + (10 if family == "M" else 2)
+        wait_for("the coordinator hears of it", lambda: told_of_comebacks(cluster) or time.monotonic() > patience, 15)
+        told = told_of_comebacks(cluster)
+        assert told == ([pod] if family == "M" else []), told
+
+
+def told_of_comebacks(cluster):
+    lines = [line for p in others(cluster) for line in cluster.log_of(p).splitlines() if "pod_came_back" in line]
+    return [next(p for p in others(cluster) if f'"{p}"' in line.split("pod_came_back")[1]) for line in lines]
+
+
+def scenario_comeback_after_a_drain_in_m_is_heard_of_by_the_coordinator():
+    comes_back("M")
+
+
+def scenario_comeback_after_a_drain_in_n1_is_ticdcs_own_affair():
+    comes_back("N1")
 
 
 def scenario_idle_restart_without_a_drain_asks_ticdc_nothing():
