@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 
+import scenarios_acknowledge
 import scenarios_drain
 import scenarios_faults
 import scenarios_requests
@@ -23,7 +24,7 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 
 def all_scenarios():
     found = {}
-    for module in (scenarios_drain, scenarios_requests, scenarios_faults):
+    for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found
