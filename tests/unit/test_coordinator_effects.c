@@ -22,7 +22,7 @@ static void only_calls_that_change_ticdc_are_fenced(void **state)
 {
 	static const bool changes[TD_EFFECT_KIND_COUNT] = {
 		[TD_EFFECT_DETECT_FAMILY] = true,   [TD_EFFECT_RESIGN] = true,		[TD_EFFECT_NATIVE_DRAIN] = true,
-		[TD_EFFECT_MOVE_MAINTAINER] = true, [TD_EFFECT_MOVE_DISPATCHER] = true,
+		[TD_EFFECT_MOVE_MAINTAINER] = true, [TD_EFFECT_MOVE_DISPATCHER] = true, [TD_EFFECT_PLACE_MAINTAINER] = true,
 	};
 
 	(void)state;
