@@ -23,7 +23,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 LIST = os.path.join(ROOT, "tests/mutate/mutations")
 WORK = os.path.join(ROOT, "build/mutate")
 UNIT_SECONDS, SIMULATE_SECONDS, BUILD_SECONDS = 20, 120, 300
-TREE = ["Makefile", "pkg-c/base", "pkg-c/coordinator", "tests/simulation", "tests/golden"]
+TREE = ["pkg-c/base", "pkg-c/coordinator", "tests/simulation", "tests/golden"]
 
 
 class Mutation:
@@ -133,19 +133,39 @@ def build(tree, jobs):
     return run(["make", "-s", "-j%d" % jobs, "MODE=mutate", "core-tests"], tree, BUILD_SECONDS)
 
 
-def make_tree(tree):
-    """A copy that keeps what it has built before: only what differs is copied."""
-    sources = ["tests/unit/" + os.path.basename(path)
-               for path in glob.glob(os.path.join(ROOT, "tests/unit/*coordinator_*"))]
-    for path in TREE + ["tests/unit"]:
-        if os.path.isdir(os.path.join(tree, path)):
-            shutil.rmtree(os.path.join(tree, path))
+def read_bytes(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def wanted_files():
     for path in TREE:
-        if os.path.isdir(os.path.join(ROOT, path)):
-            shutil.copytree(os.path.join(ROOT, path), os.path.join(tree, path))
-    os.makedirs(os.path.join(tree, "tests/unit"), exist_ok=True)
-    for path in sources + ["Makefile"]:
-        shutil.copy2(os.path.join(ROOT, path), os.path.join(tree, path))
+        for folder, _, names in os.walk(os.path.join(ROOT, path)):
+            for name in names:
+                yield os.path.relpath(os.path.join(folder, name), ROOT)
+    for path in glob.glob(os.path.join(ROOT, "tests/unit/*coordinator_*.[ch]")):
+        yield os.path.relpath(path, ROOT)
+    yield "Makefile"
+
+
+def make_tree(tree):
+    """A copy that keeps what it has built before. Only what differs is written, with the time of now: an object may be younger
+    than the original and made from a mutation."""
+    wanted = set(wanted_files())
+    for path in wanted:
+        content, target = read_bytes(os.path.join(ROOT, path)), os.path.join(tree, path)
+        if read_bytes(target) != content:
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
+                file.write(content)
+    for folder, _, names in os.walk(tree):
+        for name in names:
+            path = os.path.relpath(os.path.join(folder, name), tree)
+            if not path.startswith("build/") and path not in wanted:
+                os.unlink(os.path.join(tree, path))
     shutil.rmtree(os.path.join(tree, "build/mutate/unit"), ignore_errors=True)  # no tests that are not there any more
 
 
