@@ -12,11 +12,13 @@ HARDEN := -fstack-protector-strong -fPIE -fno-strict-overflow
 LINK_HARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
 MODE_release := -O2 -D_FORTIFY_SOURCE=2
 MODE_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_cover   := -O0 --coverage -Wno-error
+MODE_mutate  := -O1 -w
 
 CFLAGS   += -std=c11 -g $(WARN) $(HARDEN) $(MODE_$(MODE))
 CPPFLAGS += -D_GNU_SOURCE -Ipkg-c $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
 LDLIBS   += $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
-LDFLAGS  += $(LINK_HARDEN) $(filter -fsanitize%,$(MODE_$(MODE)))
+LDFLAGS  += $(LINK_HARDEN) $(filter -fsanitize% --coverage,$(MODE_$(MODE)))
 
 # Layers, from the top down: a layer includes only itself and what stands to its right.
 LAYERS := sidecar ticdc kube net coordinator base
@@ -61,6 +63,14 @@ $(PRESTOP): cmd/ticdc-drain-prestop/main.c | $(BUILD)/.deps
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+# The core's own tests stand on the core and on base/ alone. One of them takes the place of the allocator.
+CORE_UNIT := $(filter $(BUILD)/unit/test_coordinator_%,$(UNIT))
+$(BUILD)/unit/test_coordinator_%: $(BUILD)/tests/unit/test_coordinator_%.o $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+$(BUILD)/unit/test_coordinator_memory: private LDFLAGS += $(patsubst %,-Wl$(COMMA)--wrap=%,malloc calloc realloc strdup)
+COMMA := ,
 
 # Debian packages, by name. Installed only where something is missing.
 PACKAGES := gcc make pkg-config libc6-dev libcurl4-openssl-dev libjansson-dev libyaml-dev libssl-dev libevent-dev libcmocka-dev python3 openssl
@@ -116,6 +126,25 @@ bench: $(BENCH) ## what the core costs in a large cluster, as a ratio to a small
 
 valgrind: all lint-deps ## one full drain with every sidecar under valgrind
 	@MODE=release /usr/bin/python3 tests/e2e/run.py --valgrind
+
+# ---- proof of the tests: what they reach, and what they notice ----
+
+COVER_SEEDS  ?= 200
+MUTATE_SEEDS ?= 300
+
+.PHONY: core-tests cover run-cover mutate
+core-tests: $(CORE_UNIT) $(SIMULATE)
+
+cover: ## branches of the core that its tests take: fails below 95 %
+	@$(MAKE) --no-print-directory MODE=cover run-cover
+run-cover: core-tests
+	@find $(BUILD) -name '*.gcda' -delete
+	@for t in $(CORE_UNIT); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done
+	@$(SIMULATE) --seeds $(COVER_SEEDS) >$(SIMULATE).log 2>&1 || { cat $(SIMULATE).log; exit 1; }
+	@/usr/bin/python3 tests/lint/cover.py --least 95 $(BUILD)/pkg-c/coordinator
+
+mutate: | $(BUILD)/.deps ## break the core on purpose, one way at a time: some test must fail: make mutate [MUTATION=name]
+	@/usr/bin/python3 tests/mutate/mutate.py --seeds $(MUTATE_SEEDS) $(MUTATION)
 
 sanitize: ## build everything and run the unit tests under ASan + UBSan
 	@$(MAKE) --no-print-directory MODE=asan all run-unit

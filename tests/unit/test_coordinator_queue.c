@@ -358,6 +358,28 @@ static void a_native_drain_waits_for_its_plan_only_so_long_counted_from_its_turn
 	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINING);
 }
 
+/* Its process may still run, alive by its own word, and its sidecar is about to open the gate. */
+static void what_another_leader_drained_receives_nothing(void **state)
+{
+	struct td_request_input drained = fixture_pod_request("u", "pod-a");
+	struct td_effect move;
+
+	(void)state;
+	drained.phase = TD_PHASE_DRAINED;
+	drained.epoch = 3;
+	drained.drained_capture = "a";
+	drained.drained_address = "a:1";
+	fixture_request(&f, &drained);
+	f.process.capture = "b";
+	f.process.counts.maintainers = 1; /* default/one is on b; a and c are empty */
+	f.held = BIT(TD_EFFECT_MOVE_MAINTAINER);
+	request("v", "pod-b", 1);
+	fixture_run(&f, 5000);
+	move = fixture_take(&f, TD_EFFECT_MOVE_MAINTAINER);
+	assert_string_equal(move.node, "c");
+	fixture_answer(&f, &move, TD_OUTCOME_DONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +408,7 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_native_drain_waits_for_its_plan_only_so_long_counted_from_its_turn, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(what_another_leader_drained_receives_nothing, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,6 +240,40 @@ static void what_the_pods_own_sidecar_wrote_is_not_written_again(void **state)
 	assert_int_equal(f.emitted[TD_EFFECT_PUBLISH], before);
 }
 
+static void a_spec_that_becomes_invalid_after_the_end_does_not_end_it_again(void **state)
+{
+	struct td_request_input input = fixture_pod_request("u", "pod-a");
+	int before;
+
+	(void)state;
+	fixture_request(&f, &input);
+	fixture_run(&f, 20000);
+	before = f.emitted[TD_EFFECT_PUBLISH];
+	input.invalid = "spec.batchSize: must not be negative";
+	fixture_request(&f, &input);
+	fixture_run(&f, 5000);
+	assert_phase(&f, "u", TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY);
+	assert_int_equal(f.emitted[TD_EFFECT_PUBLISH], before);
+}
+
+/* Released says that the gate was opened on a proof. */
+static void a_pod_that_is_gone_without_a_proof_is_not_released(void **state)
+{
+	static const enum td_phase phases[] = {TD_PHASE_FAILED, TD_PHASE_TIMED_OUT, TD_PHASE_CANCELLED,
+					       TD_PHASE_UNSUPPORTED};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+		struct td_request_input input = found("u", "pod-a", phases[i], 3, "a", "a:1");
+
+		fixture_new_leader(&f);
+		fixture_request(&f, &input);
+		input.pod_gone = true;
+		fixture_request(&f, &input);
+		assert_int_equal(fixture_view(&f, "u")->phase, phases[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +292,9 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_drained_pod_that_is_gone_makes_it_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_pods_own_sidecar_wrote_is_not_written_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_spec_that_becomes_invalid_after_the_end_does_not_end_it_again, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_pod_that_is_gone_without_a_proof_is_not_released, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,272 @@
+/* Out of memory, at every single allocation of a whole drain.
+ *
+ * This binary is linked with --wrap for the allocator (see the Makefile), so the core's calls come here first. Memory that fails ends
+ * the core: the step says false, freeing gives everything back (the sanitizers look), and another core built from the durable
+ * state would go on. The one exception is a sentence for people: without memory it is cut short, and the drain goes on. */
+#include "coordinator_fixture.h"
+
+#include <limits.h>
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+char *__wrap_strdup(const char *text);
+
+#define WORK 40 /* more than the first size of every array of the core, so that each has to grow */
+
+static struct memory {
+	bool armed;
+	bool for_good; /* all that come later fail too */
+	long calls, fails_at;
+} memory;
+
+static bool is_refused(void)
+{
+	if (!memory.armed)
+		return false;
+	memory.calls++;
+	return memory.for_good ? memory.calls >= memory.fails_at : memory.calls == memory.fails_at;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return is_refused() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return is_refused() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return is_refused() ? NULL : __real_realloc(old, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	char *copy = is_refused() ? NULL : __real_malloc(strlen(text) + 1);
+
+	return copy ? strcpy(copy, text) : NULL;
+}
+
+static struct td_core *core;
+static int64_t now_ms;
+static char names[WORK][24];
+static const char *homes[WORK];
+static struct td_span spans[WORK];
+static struct td_counts on_target;
+
+static bool step(enum td_input_kind kind, const struct td_request_input *request, const struct td_result *result)
+{
+	const struct td_input input = {.kind = kind, .uid = "u", .request = request, .result = result};
+	bool well;
+
+	memory.armed = true;
+	well = td_core_step(core, now_ms, &input);
+	memory.armed = false;
+	return well;
+}
+
+/* A move is done as soon as it is asked for. */
+static void perform(const struct td_effect *effect)
+{
+	for (size_t i = 0; i < WORK; i++) {
+		if (strcmp(names[i], effect->changefeed ? effect->changefeed : "") != 0)
+			continue;
+		if (effect->kind == TD_EFFECT_MOVE_MAINTAINER && strcmp(homes[i], "a:1") == 0) {
+			homes[i] = effect->node[0] == 'b' ? "b:1" : "c:1";
+			on_target.maintainers--;
+			on_target.triggers--;
+		}
+		if (effect->kind == TD_EFFECT_MOVE_DISPATCHER && spans[i].node[0] == 'a') {
+			spans[i].node = effect->node[0] == 'b' ? "b" : "c";
+			on_target.dispatchers--;
+		}
+	}
+}
+
+static struct td_changefeed_view view_of(size_t i)
+{
+	return (struct td_changefeed_view){.name = names[i],
+					   .running = true,
+					   .maintainer_addr = homes[i],
+					   .tables_known = true,
+					   .spans = &spans[i],
+					   .span_count = 1};
+}
+
+static bool answer(const struct td_effect *effect)
+{
+	static const struct td_node_view nodes[] = {{.id = "a", .address = "a:1", .answers = true, .pod = "pod-a"},
+						    {.id = "b", .address = "b:1", .answers = true, .pod = "pod-b"},
+						    {.id = "c", .address = "c:1", .answers = true, .pod = "pod-c"}};
+	const struct td_nodes_view list = {"c", nodes, 3};
+	const struct td_process_view process = {.known = true, .capture = "a", .process_start = 1, .counts = on_target};
+	struct td_changefeed_view changefeeds[WORK], one = {0};
+	const struct td_workload_view books = {"c", changefeeds, WORK};
+
+	for (size_t i = 0; i < WORK; i++) {
+		changefeeds[i] = view_of(i);
+		if (effect->changefeed && strcmp(names[i], effect->changefeed) == 0)
+			one = changefeeds[i];
+	}
+	return step(TD_INPUT_RESULT, NULL,
+		    &(struct td_result){.effect_id = effect->id,
+					.family = TD_FAMILY_MANAGED,
+					.family_why = "",
+					.nodes = &list,
+					.workload = &books,
+					.changefeed = &one,
+					.process = &process});
+}
+
+/* The agents of the others have seen that the drain is on. */
+static bool acknowledge(const struct td_request_input *request, uint64_t epoch)
+{
+	const struct td_acknowledgement all[] = {{"b", epoch}, {"c", epoch}};
+	struct td_request_input seen = *request;
+
+	seen.acknowledgements = all;
+	seen.acknowledgement_count = 2;
+	return step(TD_INPUT_REQUEST, &seen, NULL);
+}
+
+static void set_up_world(void)
+{
+	for (size_t i = 0; i < WORK; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "default/cf-%02zu", i);
+		homes[i] = "a:1";
+		spans[i] = (struct td_span){1, 0, "a"};
+	}
+	on_target = (struct td_counts){.maintainers = WORK, .dispatchers = WORK, .triggers = WORK};
+	now_ms = 1000;
+}
+
+/* The drain from its request to its end. False: the core said that it is out of memory. */
+static bool drain(void)
+{
+	struct td_request_input request = fixture_pod_request("u", "pod-a");
+	struct td_effect waiting[4 * WORK];
+	bool acknowledgement_due = false;
+	uint64_t epoch = 0;
+	size_t count = 0;
+
+	request.batch = WORK;
+	memory.armed = true;
+	core = td_core_new(&td_core_defaults);
+	memory.armed = false;
+	if (!core || !step(TD_INPUT_REQUEST, &request, NULL))
+		return false;
+	for (int turns = 0; turns < 20000; turns++) {
+		bool well;
+
+		while (count < 4 * WORK && td_core_next_effect(core, &waiting[count]))
+			perform(&waiting[count++]);
+		if (td_phase_is_final(td_core_view(core, "u")->phase))
+			return true;
+		if (count > 0) {
+			struct td_effect first = waiting[0];
+
+			memmove(waiting, waiting + 1, --count * sizeof(waiting[0]));
+			well = answer(&first);
+			if (first.epoch > epoch) { /* the first write of the drain */
+				epoch = first.epoch;
+				acknowledgement_due = true;
+			}
+		} else if (acknowledgement_due) {
+			acknowledgement_due = false;
+			well = acknowledge(&request, epoch);
+		} else {
+			now_ms = td_core_deadline(core) > now_ms ? td_core_deadline(core) : now_ms;
+			well = step(TD_INPUT_TICK, NULL, NULL);
+		}
+		if (!well)
+			return false;
+	}
+	fail_msg("the drain does not end");
+	return false;
+}
+
+/* A drain in which the allocation at that place fails, 0: none. Returns how many were made. */
+static long drain_with(long fails_at, bool for_good)
+{
+	bool ended;
+
+	set_up_world();
+	memory.calls = 0;
+	memory.fails_at = fails_at;
+	memory.for_good = for_good;
+	ended = drain();
+	if (ended)
+		assert_int_equal(td_core_view(core, "u")->phase, TD_PHASE_DRAINED);
+	if (for_good)
+		assert_false(ended);
+	core = td_core_free(core);
+	return memory.calls;
+}
+
+static void a_drain_goes_well_while_there_is_memory(void **state)
+{
+	(void)state;
+	memory.fails_at = LONG_MAX;
+	assert_in_range(drain_with(LONG_MAX, false), 500, 20000);
+}
+
+static void any_one_allocation_that_fails_ends_the_core_cleanly_or_costs_words_only(void **state)
+{
+	long all = drain_with(LONG_MAX, false);
+
+	(void)state;
+	for (long at = 1; at <= all; at++)
+		(void)drain_with(at, false);
+}
+
+static void memory_that_ends_for_good_at_any_moment_ends_the_core_cleanly(void **state)
+{
+	long all = drain_with(LONG_MAX, false);
+
+	(void)state;
+	/* Not at the very end: the last allocations are those of sentences. */
+	for (long at = 1; at <= all / 2; at++)
+		(void)drain_with(at, true);
+}
+
+/* What the callers above never ask for: a second list that does not fit, one changefeed read again. */
+static void books_that_do_not_fit_say_so_and_are_unknown(void **state)
+{
+	struct td_workload workload;
+	struct td_nodes nodes;
+	struct td_changefeed_view view;
+	bool fits = false;
+
+	(void)state;
+	set_up_world();
+	view = view_of(0);
+	for (long at = 1; !fits; at++) {
+		td_nodes_init(&nodes);
+		td_workload_init(&workload);
+		td_workload_set_target(&workload, "a", "a:1");
+		memory = (struct memory){.armed = true, .fails_at = at};
+		fits = td_workload_apply(&workload, &nodes, 1, &(struct td_workload_view){"c", &view, 1}) &&
+		       td_workload_apply_one(&workload, &nodes, 2, &view);
+		memory.armed = false;
+		assert_int_equal(workload.target_maintainers, workload.count && workload.items[0]->running);
+		td_workload_done(&workload);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_drain_goes_well_while_there_is_memory),
+		cmocka_unit_test(any_one_allocation_that_fails_ends_the_core_cleanly_or_costs_words_only),
+		cmocka_unit_test(memory_that_ends_for_good_at_any_moment_ends_the_core_cleanly),
+		cmocka_unit_test(books_that_do_not_fit_say_so_and_are_unknown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
