@@ -81,6 +81,9 @@ void check_told(struct world *w, struct sidecar *s, const struct call *call, con
 	if (call->delivered)
 		return; /* a second time: the core takes no notice */
 	told_loads_answer(w, told->loads, call, result->outcome);
+	for (int i = 0; i < w->request_count; i++)
+		if (told->requests[i].publishing == call->effect.id) /* a write that was not even sent */
+			told->requests[i].publishing = 0;
 	if (result->outcome != TD_OUTCOME_DONE)
 		return;
 	if (call->effect.kind == TD_EFFECT_OBSERVE_NODES && call->nodes.count > 0)
@@ -102,10 +105,12 @@ void check_written(struct world *w, struct sidecar *s, int request, const struct
 	if (told->publishing != result->effect_id)
 		return; /* answered before */
 	told->publishing = 0;
-	if (is_on && result->outcome == TD_OUTCOME_DONE)
-		told->durable_epoch = status->epoch;
+	if (result->outcome != TD_OUTCOME_DONE)
+		told->backoff_ms = sidecar_clock(w, s) + td_core_defaults.publish_interval_ms;
 	else if (is_on)
-		told->publish_by_ms = sidecar_clock(w, s) + td_core_defaults.publish_interval_ms;
+		told->durable_epoch = status->epoch;
+	if (is_on)
+		told->publish_by_ms = told->backoff_ms;
 }
 
 void check_step_begins(struct world *w, struct sidecar *s)
@@ -143,10 +148,13 @@ static void check_notification(struct world *w, struct sidecar *s, int index, co
 	struct told_request *told = &s->told->requests[index];
 	bool is_on = view->phase == TD_PHASE_DRAINING || view->phase == TD_PHASE_VERIFYING;
 
-	if (is_on && view->epoch != told->epoch && !told->published_now && !told->publishing)
-		world_fail(w, "property 7: %s has taken epoch %llu and does not publish it", view->uid,
-			   (unsigned long long)view->epoch);
-	if (!is_on || told->published_now || told->durable_epoch == view->epoch)
+	if (is_on && view->epoch != told->epoch && !told->published_now && !told->publishing) {
+		if (sidecar_clock(w, s) >= told->backoff_ms)
+			world_fail(w, "property 7: %s has taken epoch %llu and does not publish it", view->uid,
+				   (unsigned long long)view->epoch);
+		told->publish_by_ms = told->backoff_ms;
+	}
+	if (!is_on || told->publishing || told->durable_epoch == view->epoch)
 		told->publish_by_ms = 0;
 	else if (told->publish_by_ms && sidecar_clock(w, s) > told->publish_by_ms)
 		world_fail(w, "property 7: epoch %llu of %s is not durable and not published again",

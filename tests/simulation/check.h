@@ -25,7 +25,8 @@ struct told_request {
 	uint64_t durable_epoch; /* a write of Draining under it was answered "done" */
 	uint64_t publishing;	/* effect of the write under way */
 	bool published_now;	/* in this step */
-	int64_t publish_by_ms;	/* a write of a new epoch failed: again until then; 0: not */
+	int64_t backoff_ms;	/* the last write failed: not before this */
+	int64_t publish_by_ms;	/* an epoch is not durable: it is written until then; 0: it is, or is being written */
 	uint64_t *acknowledged; /* epoch by node */
 };
 

@@ -22,5 +22,13 @@ bool points_kill_leader(struct world *w)
 	(void)w;
 	return false;
 }
-bool run_exhaustive(int jobs) { (void)jobs; return false; }
-bool run_exhaustive_case(const char *name) { (void)name; return false; }
+bool run_exhaustive(int jobs)
+{
+	(void)jobs;
+	return false;
+}
+bool run_exhaustive_case(const char *name)
+{
+	(void)name;
+	return false;
+}

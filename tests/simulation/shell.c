@@ -57,7 +57,8 @@ static void publish(struct world *w, struct sidecar *s, const struct td_effect *
 
 static void perform(struct world *w, struct sidecar *s, const struct td_effect *effect)
 {
-	bool fenced = td_effect_changes_ticdc(effect->kind) && !elector_is_valid(w, s);
+	bool fenced = (PUBLISH_IS_FENCED || effect->kind != TD_EFFECT_PUBLISH) && !elector_is_valid(w, s) &&
+		      (td_effect_changes_ticdc(effect->kind) || effect->kind == TD_EFFECT_PUBLISH);
 
 	w->effects++;
 	world_trace(w, "cdc-%d: %s #%llu %s node=%s at=%s %s table=%lld/%d epoch=%llu%s", s->index,
@@ -70,7 +71,7 @@ static void perform(struct world *w, struct sidecar *s, const struct td_effect *
 	check_effect(w, s, effect, fenced);
 	if (fenced)
 		world_count(w, FAULT_FENCED);
-	if (effect->kind == TD_EFFECT_PUBLISH)
+	if (effect->kind == TD_EFFECT_PUBLISH && !fenced)
 		publish(w, s, effect);
 	else
 		model_call(w, s, effect, fenced);
@@ -132,7 +133,8 @@ static void step(struct world *w, struct sidecar *s, const struct td_input *inpu
 		perform(w, s, &effect);
 		dies = dies || points_kill_leader(w);
 	}
-	check_step(w, s);
+	if (!dies)
+		check_step(w, s);
 	if (dies) {
 		sidecar_stop(w, s, false, rng_range(&w->rng, 200, 15000));
 		return;
@@ -189,21 +191,16 @@ static void feed(struct world *w, struct sidecar *s, int index)
 	free(list);
 }
 
-void shell_objects_changed(struct world *w, struct sidecar *s)
+void shell_object_changed(struct world *w, struct sidecar *s, int index)
 {
-	uint64_t term = s->term;
+	struct known_object *known = &s->known[index];
 
-	for (int i = 0; i < w->request_count && s->core && s->term == term && !w->failure[0]; i++) {
-		struct known_object *known = &s->known[i];
-
-		if (known->listed &&
-		    (!known->fed || known->fed_number != known->number || known->fed_pods != s->pods_seen)) {
-			feed(w, s, i);
-		} else if (!known->listed && known->fed) {
-			known->fed = false;
-			world_trace(w, "cdc-%d: > %s is gone", s->index, w->requests[i].uid);
-			step(w, s, &(struct td_input){.kind = TD_INPUT_REQUEST_GONE, .uid = w->requests[i].uid});
-		}
+	if (known->listed && (!known->fed || known->fed_number != known->number || known->fed_pods != s->pods_seen)) {
+		feed(w, s, index);
+	} else if (!known->listed && known->fed) {
+		known->fed = false;
+		world_trace(w, "cdc-%d: > %s is gone", s->index, w->requests[index].uid);
+		step(w, s, &(struct td_input){.kind = TD_INPUT_REQUEST_GONE, .uid = w->requests[index].uid});
 	}
 }
 
@@ -267,7 +264,8 @@ void shell_lead(struct world *w, struct sidecar *s)
 	for (int i = 0; i < w->request_count; i++)
 		s->known[i].fed = false;
 	check_new_leader(w, s);
-	shell_objects_changed(w, s);
+	for (int i = 0; i < w->request_count && s->core; i++)
+		shell_object_changed(w, s, i);
 }
 
 void shell_depose(struct world *w, struct sidecar *s)

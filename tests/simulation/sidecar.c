@@ -29,6 +29,12 @@ bool sidecar_defer(struct world *w, const struct sidecar *s, const struct event 
 	return true;
 }
 
+static void not_healthy_until(struct sidecar *s, int64_t at_ms)
+{
+	if (s->healthy_since_ms < at_ms)
+		s->healthy_since_ms = at_ms;
+}
+
 /* ---- watching ---- */
 
 static bool is_connected(const struct world *w, const struct sidecar *s)
@@ -70,21 +76,29 @@ static void look_for_drains(struct world *w, struct sidecar *s)
 	}
 }
 
+static void take_object(struct world *w, struct sidecar *s, int index, bool stale)
+{
+	const struct kube_object *object = &w->kube.objects[index];
+	uint64_t number = object->newest;
+
+	if (stale && number > object->first)
+		number -= (uint64_t)rng_range(&w->rng, 0, (int64_t)(number - object->first));
+	s->known[index].listed = object->exists && number > 0;
+	s->known[index].number = number;
+	if (s->core)
+		shell_object_changed(w, s, index);
+}
+
+/* One after the other, as an informer goes about a list: the core hears of an object when the shell does. */
 static void take_objects(struct world *w, struct sidecar *s, bool stale)
 {
-	for (int i = 0; i < w->request_count; i++) {
-		const struct kube_object *object = &w->kube.objects[i];
-		uint64_t number = object->newest;
+	uint64_t life = s->life;
 
-		if (stale && number > object->first)
-			number -= (uint64_t)rng_range(&w->rng, 0, (int64_t)(number - object->first));
-		s->known[i].listed = object->exists && number > 0;
-		s->known[i].number = number;
-	}
 	s->pods_seen = w->kube.pods_version;
-	look_for_drains(w, s);
-	if (s->core)
-		shell_objects_changed(w, s);
+	for (int i = 0; i < w->request_count && s->running && s->life == life; i++)
+		take_object(w, s, i, stale);
+	if (s->running && s->life == life)
+		look_for_drains(w, s);
 }
 
 static void on_watch(struct world *w, const struct event *event)
@@ -115,7 +129,7 @@ static void reconnect(struct world *w, const struct event *event)
 	if (event->number != s->life || !is_connected(w, s) || sidecar_defer(w, s, event))
 		return;
 	stale = world_chance(w, FAULT_STALE_SNAPSHOT);
-	s->healthy_since_ms = w->now_ms + (stale ? 3000 : 0);
+	not_healthy_until(s, w->now_ms + (stale ? 3000 : 0));
 	take_objects(w, s, stale);
 	if (stale) {
 		s->watch_pending = true;
@@ -168,7 +182,6 @@ static void wake_up(struct world *w, const struct event *event)
 	if (s->clock_stands)
 		s->clock_offset_ms -= w->now_ms - s->stopped_since_ms;
 	s->clock_stands = false;
-	s->healthy_since_ms = w->now_ms;
 	shell_wake_again(w, s);
 }
 
@@ -181,7 +194,7 @@ void sidecar_stop_for(struct world *w, struct sidecar *s, int64_t for_ms, bool c
 	s->stopped_since_ms = w->now_ms;
 	s->stopped_until_ms = w->now_ms + for_ms;
 	s->clock_stands = clock_stands;
-	s->healthy_since_ms = s->stopped_until_ms;
+	not_healthy_until(s, s->stopped_until_ms);
 	world_at(w, s->stopped_until_ms, wake_up, s, s->life);
 }
 
@@ -189,7 +202,7 @@ static void cut_off(struct world *w, struct sidecar *s, int64_t for_ms)
 {
 	world_trace(w, "! %s cannot reach the API server for %lld ms", s->pod, (long long)for_ms);
 	s->partitioned_until_ms = w->now_ms + for_ms;
-	s->healthy_since_ms = s->partitioned_until_ms;
+	not_healthy_until(s, s->partitioned_until_ms);
 	world_at(w, s->partitioned_until_ms, reconnect, s, s->life);
 }
 

@@ -78,7 +78,7 @@ void elector_release(struct world *world, struct sidecar *sidecar);
 /* ---- shell.c ---- */
 void shell_lead(struct world *world, struct sidecar *sidecar);
 void shell_depose(struct world *world, struct sidecar *sidecar);
-void shell_objects_changed(struct world *world, struct sidecar *sidecar);
+void shell_object_changed(struct world *world, struct sidecar *sidecar, int request);
 void shell_balance(struct world *world, struct sidecar *sidecar);
 void shell_wake_again(struct world *world, struct sidecar *sidecar); /* its clock has jumped */
 uint64_t sidecar_base_version(struct sidecar *sidecar, int request);
