@@ -81,9 +81,12 @@ void check_told(struct world *w, struct sidecar *s, const struct call *call, con
 	if (call->delivered)
 		return; /* a second time: the core takes no notice */
 	told_loads_answer(w, told->loads, call, result->outcome);
-	for (int i = 0; i < w->request_count; i++)
-		if (told->requests[i].publishing == call->effect.id) /* a write that was not even sent */
-			told->requests[i].publishing = 0;
+	for (int i = 0; i < w->request_count; i++) {
+		if (told->requests[i].publishing != call->effect.id)
+			continue; /* a write that was not even sent */
+		told->requests[i].publishing = 0;
+		told->requests[i].backoff_ms = sidecar_clock(w, s) + td_core_defaults.publish_interval_ms;
+	}
 	if (result->outcome != TD_OUTCOME_DONE)
 		return;
 	if (call->effect.kind == TD_EFFECT_OBSERVE_NODES && call->nodes.count > 0)
@@ -139,6 +142,9 @@ static void check_liveness(struct world *w, struct sidecar *s, int index, const 
 		world_fail(w, "the epoch of %s went down", view->uid);
 	if (node != NOWHERE && liveness > s->told->nodes[node].liveness)
 		s->told->nodes[node].liveness = liveness;
+	if (node != NOWHERE && told->phase != view->phase && view->reason == TD_REASON_NO_DESTINATION &&
+	    s->told->listed_count == 1 && s->told->nodes[node].liveness == TD_DRAINING)
+		s->told->nodes[node].liveness = TD_ALIVE; /* the one exception: nobody else is left */
 	told->phase = view->phase;
 }
 
@@ -189,6 +195,14 @@ static void check_pace(struct world *w, struct sidecar *s)
 				   s->known[i].publishes);
 }
 
+static void forget_request(struct world *w, struct told_request *told)
+{
+	uint64_t *acknowledged = told->acknowledged;
+
+	memset(acknowledged, 0, (size_t)w->model.node_capacity * sizeof(*acknowledged));
+	*told = (struct told_request){.acknowledged = acknowledged};
+}
+
 void check_step(struct world *w, struct sidecar *s)
 {
 	struct td_core_summary summary = td_core_summary(s->core);
@@ -198,7 +212,7 @@ void check_step(struct world *w, struct sidecar *s)
 		const struct td_request_view *view = s->known[i].fed ? td_core_view(s->core, w->requests[i].uid) : NULL;
 
 		if (!view) {
-			s->told->requests[i].phase = TD_PHASE_PENDING;
+			forget_request(w, &s->told->requests[i]);
 			continue;
 		}
 		check_liveness(w, s, i, view);
