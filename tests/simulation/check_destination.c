@@ -15,9 +15,10 @@ static bool is_leaving(struct world *w, struct sidecar *s, int node, bool queued
 		if (!view || r->dry_run ||
 		    (strcmp(view->capture, n->id) != 0 && (view->capture[0] || strcmp(r->pod, n->pod) != 0)))
 			continue;
-		if (view->phase == TD_PHASE_PENDING
-			    ? queued_too
-			    : view->phase <= TD_PHASE_RELEASED || (view->phase == TD_PHASE_TIMED_OUT && view->epoch))
+		if (view->phase == TD_PHASE_PENDING && queued_too)
+			return true;
+		if (view->epoch && (view->phase == TD_PHASE_TIMED_OUT ||
+				    (view->phase >= TD_PHASE_DRAINING && view->phase <= TD_PHASE_RELEASED)))
 			return true;
 	}
 	return false;
@@ -41,17 +42,27 @@ static bool has_acknowledged(struct world *w, struct sidecar *s, int node)
 	return true;
 }
 
-static bool may_receive(struct world *w, struct sidecar *s, int node, bool queued_too)
+/* NULL: it may receive work. */
+static const char *why_not(struct world *w, struct sidecar *s, int node, bool queued_too)
 {
 	const struct told_node *told = &s->told->nodes[node];
 
-	if (!told->listed || !told->answers || told->terminating || told->reported != TD_ALIVE)
-		return false;
+	if (!told->listed || !told->answers)
+		return "is not listed, or does not answer";
+	if (told->terminating)
+		return "is in a terminating pod";
+	if (told->reported != TD_ALIVE)
+		return "is not alive by its own word";
 	if (told->liveness != TD_ALIVE && s->told->listed_count != 1)
-		return false;
+		return "is not Alive any more";
 	if (WITH_NEW_CORE && !has_acknowledged(w, s, node))
-		return false;
-	return !is_leaving(w, s, node, queued_too);
+		return "has not acknowledged the drain";
+	return is_leaving(w, s, node, queued_too) ? "is being drained, was, or is queued to be" : NULL;
+}
+
+static bool may_receive(struct world *w, struct sidecar *s, int node, bool queued_too)
+{
+	return why_not(w, s, node, queued_too) == NULL;
 }
 
 static void check_lowest(struct world *w, struct sidecar *s, const struct td_effect *effect, int chosen)
@@ -79,8 +90,8 @@ void check_destination(struct world *w, struct sidecar *s, const struct td_effec
 	bool may = node != NOWHERE && may_receive(w, s, node, true);
 
 	if (node == NOWHERE || !may_receive(w, s, node, WITH_NEW_CORE))
-		world_fail(w, "property 1: %s of %s to %s, which may receive nothing", td_effect_name(effect->kind),
-			   effect->changefeed, effect->node);
+		world_fail(w, "property 1: %s of %s to %s, which %s", td_effect_name(effect->kind), effect->changefeed,
+			   effect->node, node == NOWHERE ? "does not exist" : why_not(w, s, node, WITH_NEW_CORE));
 	for (int i = 0; !may && i < w->model.node_count; i++)
 		if (may_receive(w, s, i, true))
 			world_fail(w, "%s was chosen, which is to be drained next, although %s is free", effect->node,
