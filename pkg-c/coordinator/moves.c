@@ -157,10 +157,6 @@ static bool is_overdue(const struct td_core *core, const struct td_operator *op)
  * more: its operator ends, and what is absent is the basic scheduler's. So does one that nobody asks for any more. */
 static void retry(struct td_core *core, const struct td_request *request, struct td_operator *op)
 {
-	if (is_overdue(core, op)) {
-		core->operators.totals.lost++;
-		refuse(core, op, core->now_ms);
-	}
 	if (op->state != TD_OPERATOR_REFUSED)
 		return;
 	if (!op->at_origin || strcmp(op->owner, owner_of(request)) != 0) {
@@ -220,8 +216,22 @@ static void look(struct td_core *core, const struct td_request *request, struct 
 			core->operators.items[i].looked_ms = core->now_ms;
 }
 
+/* All of them before any is sent again: what is not on its way any more is no load. */
+static void give_up_overdue(struct td_core *core)
+{
+	for (size_t i = 0; i < core->operators.count; i++) {
+		struct td_operator *op = &core->operators.items[i];
+
+		if (!is_overdue(core, op))
+			continue;
+		core->operators.totals.lost++;
+		refuse(core, op, core->now_ms);
+	}
+}
+
 void td_moves_follow_up(struct td_core *core, const struct td_request *request)
 {
+	give_up_overdue(core);
 	for (size_t i = core->operators.count; i-- > 0;) /* backwards: abandoning removes */
 		retry(core, request, &core->operators.items[i]);
 	for (size_t i = 0; i < core->operators.count; i++)

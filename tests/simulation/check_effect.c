@@ -13,11 +13,11 @@ static int request_of(const struct world *w, const char *uid)
 	return NOWHERE;
 }
 
-/* Two leaders never act under the same epoch. */
-static void check_epoch_owner(struct world *w, const struct sidecar *s, uint64_t epoch)
+/* Two leaders never act on a request under the same epoch. */
+static void check_epoch_owner(struct world *w, const struct sidecar *s, int request, uint64_t epoch)
 {
 	for (int i = 0; WITH_NEW_CORE && i < w->epoch_count; i++) {
-		if (w->epochs[i].epoch != epoch)
+		if (w->epochs[i].epoch != epoch || w->epochs[i].request != request)
 			continue;
 		if (w->epochs[i].sidecar != s->index || w->epochs[i].term != s->term)
 			world_fail(w, "cdc-%d in term %llu and cdc-%d in term %llu both act under epoch %llu",
@@ -27,6 +27,7 @@ static void check_epoch_owner(struct world *w, const struct sidecar *s, uint64_t
 	}
 	if (w->epoch_count < EPOCHS_MAX) {
 		w->epochs[w->epoch_count].epoch = epoch;
+		w->epochs[w->epoch_count].request = request;
 		w->epochs[w->epoch_count].sidecar = s->index;
 		w->epochs[w->epoch_count++].term = s->term;
 	}
@@ -94,7 +95,7 @@ void check_effect(struct world *w, struct sidecar *s, const struct td_effect *ef
 	if (effect->uid[0] || activity == TD_ACTIVITY_DRAINING)
 		check_durability(w, s, effect);
 	if (!fenced && effect->epoch)
-		check_epoch_owner(w, s, effect->epoch);
+		check_epoch_owner(w, s, request_of(w, effect->uid), effect->epoch);
 	if (effect->kind == TD_EFFECT_RESIGN)
 		check_resign(w, s, effect);
 	if (is_move(effect))

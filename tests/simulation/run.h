@@ -8,7 +8,7 @@
 /* 1: the core has acknowledgements, basic and balance schedulers and the ladder of stalls, and the properties that need them are
  * checked too. 0: today's core. */
 #ifndef WITH_NEW_CORE
-#define WITH_NEW_CORE 0
+#define WITH_NEW_CORE 1
 #endif
 
 /* 1: the shell publishes nothing either without a valid Lease. 0: as pkg-c/sidecar/shell.c has it today: a leader that slept

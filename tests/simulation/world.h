@@ -62,9 +62,9 @@ struct world {
 	uint64_t steps, effects, fault_counts[FAULT_COUNT];
 	struct {
 		uint64_t epoch;
-		int sidecar;
+		int request, sidecar;
 		uint64_t term;
-	} epochs[EPOCHS_MAX]; /* who acted under which epoch */
+	} epochs[EPOCHS_MAX]; /* who acted on which request under which epoch */
 	int epoch_count;
 	struct points *points; /* NULL but in exhaustive runs */
 	char failure[512];     /* "": none */
