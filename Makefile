@@ -88,7 +88,6 @@ $(BUILD)/.deps:
 
 # ---- tests ----
 
-SEEDS ?= 2000
 FAKES := $(wildcard tests/fakes/test_*.py)
 E2E   := $(wildcard tests/e2e/test_*.py)
 
@@ -98,7 +97,7 @@ unit: ## unit tests, plain and under ASan + UBSan
 
 $(BUILD)/unit/test_prestop $(BUILD)/unit/test_sidecar_hook_install: | $(PRESTOP)
 
-.PHONY: run-unit run-simulate
+.PHONY: run-unit run-seeds run-small run-exhaustive exhaustive
 run-unit: $(UNIT)
 	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t >$$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
 	  grep -h '^\[  PASSED  \]' $$t.log | sed "s|^|$(MODE) $$(basename $$t) |"; done
@@ -106,10 +105,28 @@ run-unit: $(UNIT)
 SIMULATE := $(BUILD)/simulate
 $(SIMULATE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulation/*.c)) $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-run-simulate: $(SIMULATE)
-	$(SIMULATE) $(if $(SEED),--seed $(SEED) -v,--seeds $(SEEDS))
-simulate: ## the core against a cluster model under seeded faults: make simulate [SEEDS=n | SEED=n]
-	@$(MAKE) --no-print-directory MODE=asan run-simulate
+
+# The first seed comes from the commit: every commit tries others, and the same ones each time.
+HEAD := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
+FIRST ?= $(shell printf '%d' 0x$(HEAD))
+SIMULATE_FLAGS = $(if $(filter small,$(SIZE)),--small) $(if $(JOBS),--jobs $(JOBS))
+run-seeds: $(SIMULATE)
+	$(SIMULATE) $(SIMULATE_FLAGS) $(if $(SEED),--seed $(SEED) -v,--seeds $(SEEDS) --first $(FIRST))
+run-small: $(SIMULATE)
+	$(SIMULATE) --small --seeds $(SEEDS) --first $(FIRST) --regressions tests/simulation/regressions.txt $(if $(QUIET),--quiet)
+simulate: ## whole clusters under seeded faults: make simulate [SEEDS=n | SEED=n] [SIZE=small]; without any, as in make test
+ifneq ($(SEED)$(SEEDS),)
+	@$(MAKE) --no-print-directory MODE=release run-seeds
+else
+	@$(MAKE) --no-print-directory MODE=release run-small SEEDS=10000
+	@$(MAKE) --no-print-directory MODE=asan run-small SEEDS=500 QUIET=1
+	@$(MAKE) --no-print-directory MODE=release run-seeds SEEDS=300
+endif
+
+exhaustive: $(BUILD)/.deps ## every small case: 3 nodes, 3 maintainers, 2 faults
+	@$(MAKE) --no-print-directory MODE=release run-exhaustive
+run-exhaustive: $(SIMULATE)
+	$(SIMULATE) --exhaustive
 
 fakes: | $(BUILD)/.deps ## tests of the simulators themselves
 	@for t in $(FAKES); do /usr/bin/python3 $$t || exit 1; done

@@ -224,6 +224,7 @@ void check_step(struct world *w, struct sidecar *s)
 	}
 	if (active > 1)
 		world_fail(w, "property 2: %d drains are active at once", active);
+	w->activities[summary.activity]++;
 	check_batch(w, s, worked_on, &summary);
 	if (open && td_core_deadline(s->core) == INT64_MAX && w->timeline.count == 0)
 		world_fail(w, "%d requests are open and nothing will ever wake the core", open);

@@ -17,7 +17,7 @@ struct options {
 	uint64_t seeds, first;
 	enum size size;
 	int jobs;
-	bool verbose, exhaustive;
+	bool verbose, quiet, exhaustive;
 	const char *regressions, *only;
 };
 
@@ -107,7 +107,7 @@ static int fork_workers(const struct options *options, struct outcomes *outcomes
 	return failures;
 }
 
-static int print_table(const struct outcomes *o)
+static int print_table(const struct outcomes *o, bool quiet)
 {
 	int missing = 0;
 
@@ -115,11 +115,19 @@ static int print_table(const struct outcomes *o)
 		     (unsigned long long)o->seeds, (unsigned long long)o->calm, (unsigned long long)o->requests,
 		     (unsigned long long)o->leaders, (unsigned long long)o->steps, (unsigned long long)o->effects);
 	for (int i = 0; i < TD_PHASE_COUNT; i++)
-		if (o->phases[i])
+		if (o->phases[i] && !quiet)
 			(void)printf("  %-44s %10llu\n", td_phase_name((enum td_phase)i), (unsigned long long)o->phases[i]);
+	for (int i = 0; i < TD_EFFECT_KIND_COUNT && !quiet; i++)
+		(void)printf("  effect %-37s %10llu\n", td_effect_name((enum td_effect_kind)i),
+			     (unsigned long long)o->kinds[i]);
+	for (int i = 0; i < TD_ACTIVITY_COUNT && !quiet; i++)
+		(void)printf("  steps while %-32s %10llu\n", td_activity_name((enum td_activity)i),
+			     (unsigned long long)o->activities[i]);
 	for (int i = 0; i < FAULT_COUNT; i++) {
-		(void)printf("  %-44s %10llu\n", fault_name((enum fault)i), (unsigned long long)o->faults[i]);
 		missing += o->faults[i] == 0;
+		if (quiet)
+			continue;
+		(void)printf("  %-44s %10llu\n", fault_name((enum fault)i), (unsigned long long)o->faults[i]);
 	}
 	if (missing && o->seeds >= VACUOUS_FROM) {
 		(void)printf("%d kinds of faults never happened: this proves less than it claims\n", missing);
@@ -149,6 +157,7 @@ static int run_regressions(const struct options *options, struct outcomes *outco
 	return failures;
 }
 
+/* False: wrong usage. */
 static bool parse(int argc, char **argv, struct options *o)
 {
 	for (int i = 1; i < argc; i++) {
@@ -158,6 +167,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->verbose = true;
 		else if (strcmp(argv[i], "--small") == 0)
 			o->size = SIZE_SMALL;
+		else if (strcmp(argv[i], "--quiet") == 0)
+			o->quiet = true;
 		else if (strcmp(argv[i], "--exhaustive") == 0)
 			o->exhaustive = true;
 		else if (more && strcmp(argv[i], "--case") == 0)
@@ -187,8 +198,9 @@ int main(int argc, char **argv)
 	int failures = 0;
 
 	if (!parse(argc, argv, &o)) {
-		(void)fprintf(stderr, "usage: simulate [--seeds N] [--first S] [--seed S] [--small] [--jobs N] [-v]\n"
-				      "                [--regressions FILE] | --exhaustive [--case NAME]\n");
+		(void)fprintf(stderr,
+			      "usage: simulate [--seeds N] [--first S] [--seed S] [--small] [--jobs N] [-v] [--quiet]\n"
+			      "                [--regressions FILE] | --exhaustive [--case NAME]\n");
 		return 2;
 	}
 	if (o.jobs < 1 || o.jobs > JOBS_MAX)
@@ -204,7 +216,7 @@ int main(int argc, char **argv)
 	else
 		failures += fork_workers(&o, &outcomes);
 	if (o.seeds > 1)
-		failures += print_table(&outcomes);
+		failures += print_table(&outcomes, o.quiet);
 	if (failures)
 		(void)printf("%d failures\n", failures);
 	return failures != 0;

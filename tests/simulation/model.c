@@ -1,6 +1,8 @@
 /* Captures and where work really is. See model.h. */
 #include "world.h"
 
+#include "sidecar.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,8 +171,11 @@ static void restart(struct world *w, const struct event *event)
 
 	if (model_of_pod(&w->model, node->pod) != NOWHERE)
 		return;
-	if (model_add_node(w, node->pod_number) != NOWHERE)
-		world_trace(w, "! a new process in %s", node->pod);
+	if (model_add_node(w, node->pod_number) == NOWHERE)
+		return;
+	world_trace(w, "! a new process in %s", node->pod);
+	for (int i = 0; i < w->sidecar_count; i++) /* the leader's shell notices */
+		shell_balance(w, &w->sidecars[i]);
 }
 
 static void deregister(struct world *w, const struct event *event)

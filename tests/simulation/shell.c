@@ -61,6 +61,7 @@ static void perform(struct world *w, struct sidecar *s, const struct td_effect *
 		      (td_effect_changes_ticdc(effect->kind) || effect->kind == TD_EFFECT_PUBLISH);
 
 	w->effects++;
+	w->kinds[effect->kind]++;
 	world_trace(w, "cdc-%d: %s #%llu %s node=%s at=%s %s table=%lld/%d epoch=%llu%s", s->index,
 		    td_effect_name(effect->kind), (unsigned long long)effect->id, effect->uid, effect->node, effect->address,
 		    effect->changefeed ? effect->changefeed : "", (long long)effect->table_id, effect->mode,

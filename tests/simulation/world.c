@@ -119,6 +119,10 @@ static void count(const struct world *w, struct outcomes *o)
 	o->requests += (uint64_t)w->request_count;
 	o->steps += w->steps;
 	o->effects += w->effects;
+	for (int i = 0; i < TD_EFFECT_KIND_COUNT; i++)
+		o->kinds[i] += w->kinds[i];
+	for (int i = 0; i < TD_ACTIVITY_COUNT; i++)
+		o->activities[i] += w->activities[i];
 	for (int i = 0; i < FAULT_COUNT; i++)
 		o->faults[i] += w->fault_counts[i];
 	for (int i = 0; i < w->request_count; i++) {

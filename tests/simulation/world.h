@@ -59,7 +59,7 @@ struct world {
 	int request_count;
 	bool healed, finished;
 	int64_t quiet_since_ms; /* everything has ended since; 0: it has not */
-	uint64_t steps, effects, fault_counts[FAULT_COUNT];
+	uint64_t steps, effects, fault_counts[FAULT_COUNT], kinds[TD_EFFECT_KIND_COUNT], activities[TD_ACTIVITY_COUNT];
 	struct {
 		uint64_t epoch;
 		int request, sidecar;
