@@ -115,7 +115,7 @@ static void end_balance(struct td_core *core)
 	stop(core);
 }
 
-/* By the books the source has too much, but they hold nothing that could be moved: they are old, or it cannot be helped. */
+/* By the books there is something to do, but nothing that could be done: they are old, or it cannot be helped. */
 static void read_once_more(struct td_core *core)
 {
 	core->workload.known = false;
@@ -137,6 +137,10 @@ static bool has_source(struct td_core *core)
 	if (core->operators.count > 0)
 		return true;
 	source = find_source(core);
+	if (!source && core->workload.unplaced_maintainers > 0) {
+		read_once_more(core); /* first what runs nowhere */
+		return false;
+	}
 	if (!source) {
 		end_balance(core);
 		return false;
@@ -175,10 +179,10 @@ static void balance(struct td_core *core)
 	if (core->nodes.reads == 0 || !is_managed(core))
 		return;
 	td_moves_follow_up(core, NULL);
-	if (has_source(core)) {
+	if (core->workload.known)
 		td_schedule_basic(core, NULL);
+	if (has_source(core))
 		td_schedule_balance(core, NULL);
-	}
 	if (core->operators.count > 0)
 		core->balance_idle = 0;
 	else if (core->balance_wanted && core->workload.known)

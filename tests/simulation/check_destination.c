@@ -96,6 +96,7 @@ void check_destination(struct world *w, struct sidecar *s, const struct td_effec
 		if (may_receive(w, s, i, true))
 			world_fail(w, "%s was chosen, which is to be drained next, although %s is free", effect->node,
 				   w->model.nodes[i].id);
+	told_loads_sent_anew(w, s->told->loads, effect); /* where it was sent before is no load any more */
 	if (WITH_NEW_CORE && may)
 		check_lowest(w, s, effect, node);
 	if (node != NOWHERE)

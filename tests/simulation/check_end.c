@@ -23,13 +23,15 @@ static int64_t later(int64_t a, int64_t b)
  * to place what is absent. */
 static void check_placed_again(struct world *w)
 {
-	const struct sidecar *s = leader(w);
+	struct sidecar *s = leader(w);
+	bool idle = !s || td_core_summary(s->core).activity == TD_ACTIVITY_IDLE;
 	int64_t since;
 
-	if (!WITH_NEW_CORE || !s || w->model.family != TD_FAMILY_MANAGED || !w->healed ||
-	    td_core_summary(s->core).activity == TD_ACTIVITY_IDLE)
+	if (s && (idle || !s->busy_since_ms))
+		s->busy_since_ms = idle ? 0 : w->now_ms;
+	if (!WITH_NEW_CORE || idle || w->model.family != TD_FAMILY_MANAGED || !w->healed)
 		return;
-	since = later(w->scenario.heal_ms + 15000, s->led_since_ms);
+	since = later(w->scenario.heal_ms + 15000, later(s->led_since_ms, s->busy_since_ms));
 	for (const struct work *work = w->model.absent; work; work = work->next)
 		if (work->table_id == 0 && w->model.changefeeds[work->changefeed].running &&
 		    w->now_ms - later(since, work->absent_since_ms) > ABSENT_MAX_MS)

@@ -111,6 +111,8 @@ static void on_second(struct world *w, const struct event *event)
 	model_rare_events(w);
 	sidecar_rare_events(w);
 	for (int i = 0; i < w->sidecar_count; i++)
+		sidecar_look_for_drains(w, &w->sidecars[i]);
+	for (int i = 0; i < w->sidecar_count; i++)
 		if (w->scenario.balance_permille && rng_chance(&w->rng, w->scenario.balance_permille))
 			shell_balance(w, &w->sidecars[i]);
 	check_second(w);

@@ -59,19 +59,23 @@ static void acknowledge(struct world *w, const struct event *event)
 	kube_acknowledge(w, index, capture, s->known[index].acknowledged);
 }
 
-/* The agent: it has seen that a drain is on. */
-static void look_for_drains(struct world *w, struct sidecar *s)
+/* The agent: it has seen that a drain is on, and looks now and then whether its capture is still the same. */
+void sidecar_look_for_drains(struct world *w, struct sidecar *s)
 {
-	if (s->pod_terminating || model_of_pod(&w->model, s->pod) == NOWHERE)
+	int capture = model_of_pod(&w->model, s->pod);
+
+	if (!is_connected(w, s) || s->pod_terminating || capture == NOWHERE)
 		return;
 	for (int i = 0; i < w->request_count; i++) {
 		struct known_object *known = &s->known[i];
 		const struct drain_status *status = kube_version(&w->kube, i, known->number);
 
-		if (!known->listed || !status->epoch || known->acknowledged == status->epoch ||
+		if (!known->listed || !status->epoch ||
+		    (known->acknowledged == status->epoch && known->acknowledged_for == capture) ||
 		    (status->phase != TD_PHASE_DRAINING && status->phase != TD_PHASE_VERIFYING))
 			continue;
 		known->acknowledged = status->epoch;
+		known->acknowledged_for = capture;
 		world_at(w, w->now_ms + rng_range(&w->rng, 5, 300), acknowledge, s, s->life * REQUESTS_MAX + (uint64_t)i);
 	}
 }
@@ -98,7 +102,7 @@ static void take_objects(struct world *w, struct sidecar *s, bool stale)
 	for (int i = 0; i < w->request_count && s->running && s->life == life; i++)
 		take_object(w, s, i, stale);
 	if (s->running && s->life == life)
-		look_for_drains(w, s);
+		sidecar_look_for_drains(w, s);
 }
 
 static void on_watch(struct world *w, const struct event *event)

@@ -16,6 +16,7 @@ struct known_object {
 	uint64_t fed_number, fed_pods;
 	uint64_t written_before, written_after; /* our own last write, while the watch has not shown it: resourceVersions */
 	uint64_t acknowledged;			/* epoch that the agent has acknowledged, or is about to */
+	int acknowledged_for;			/* the capture it said so for */
 	int publishes;				/* in this second */
 };
 
@@ -47,6 +48,7 @@ struct sidecar {
 	/* The shell. */
 	struct td_core *core;
 	uint64_t term; /* counts cores; answers to an earlier one are dropped */
+	int64_t busy_since_ms; /* when its core was last seen to begin to drain, settle or balance; 0: it is idle */
 	int64_t led_since_ms;
 	int64_t wake_ms;
 	uint64_t wakes;
@@ -68,6 +70,8 @@ bool sidecar_defer(struct world *world, const struct sidecar *sidecar, const str
 
 int64_t sidecar_clock(const struct world *world, const struct sidecar *sidecar);
 int64_t sidecar_to_wall(const struct world *world, const struct sidecar *sidecar, int64_t local_ms);
+/* Acknowledges what is on and has not been acknowledged for the capture that runs beside it now. */
+void sidecar_look_for_drains(struct world *world, struct sidecar *sidecar);
 int64_t sidecar_to_local(const struct world *world, const struct sidecar *sidecar, int64_t wall_ms);
 
 /* ---- elector.c ---- */

@@ -13,6 +13,8 @@ enum sent { SENT_NOT, SENT_SURELY, SENT_PERHAPS };
 struct told_work {
 	int whole; /* where the last whole reading has it */
 	int seen;  /* where the last look at its changefeed has it */
+	int wandered; /* how often it was seen somewhere else since the last whole reading: a leader that knows the work of its
+			 target only cannot tell whence something came there, and counts it twice when it leaves again */
 	bool ours; /* it went there by a move of ours, or we cannot know */
 	enum sent sent;
 	int destination;
@@ -64,6 +66,10 @@ static void account(struct told_loads *l, const struct told_work *work, enum loa
 		add(l->perhaps, work->seen, load, by);
 		add(l->perhaps, work->whole, load, by);
 	}
+	if (work->wandered > 1) {
+		add(l->perhaps, work->seen, load, by);
+		add(l->perhaps, work->whole, load, by);
+	}
 	if (work->sent)
 		add(work->sent == SENT_SURELY ? l->surely : l->perhaps, work->destination, load, by);
 }
@@ -86,15 +92,16 @@ static void look(struct told_loads *l, const struct work *work, int node, bool w
 	struct told_work new = l->works[work->serial];
 	bool moved = node != new.seen;
 
+	new.wandered = whole ? 0 : new.wandered + moved;
 	if (whole)
 		new.whole = node;
 	if (moved)
 		new.ours = new.sent != SENT_NOT;
 	new.seen = node;
 	if (new.sent && (moved || node == new.destination))
-		new.sent = new.answered &&node != NOWHERE ? SENT_NOT : SENT_PERHAPS;
-	else if (new.sent == SENT_PERHAPS &&new.answered && node != NOWHERE &&whole)
-		new.sent = SENT_PERHAPS;
+		new.sent = new.answered && node != NOWHERE ? SENT_NOT : SENT_PERHAPS;
+	else if (new.sent && new.answered)
+		new.sent = SENT_PERHAPS; /* it stays where it was: the leader may give the move up any time */
 	update(l, work, new);
 }
 
@@ -153,6 +160,18 @@ void told_loads_answer(struct world *w, struct told_loads *l, const struct call 
 	new.answered = true;
 	if (new.sent && outcome == TD_OUTCOME_FAILED)
 		new.sent = SENT_PERHAPS; /* it is tried again */
+	update(l, work, new);
+}
+
+void told_loads_sent_anew(struct world *w, struct told_loads *l, const struct td_effect *effect)
+{
+	const struct work *work = work_of(w, effect);
+	struct told_work new;
+
+	if (!work)
+		return;
+	new = l->works[work->serial];
+	new.sent = SENT_NOT;
 	update(l, work, new);
 }
 
