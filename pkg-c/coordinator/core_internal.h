@@ -198,6 +198,9 @@ bool td_moves_start(struct td_core *core, const struct td_request *request, enum
 /* Looks after all moves under way: asks again, looks whether they are done. */
 void td_moves_follow_up(struct td_core *core, const struct td_request *request);
 
+/* More changefeeds run nowhere than are on their way: whole readings are wanted, to be certain. */
+bool td_moves_is_something_absent(const struct td_core *core);
+
 void td_moves_result(struct td_core *core, const struct td_result *result);
 void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms);
 void td_moves_drop_unlisted(struct td_core *core); /* after a whole reading */

@@ -88,6 +88,12 @@ bool td_moves_start(struct td_core *core, const struct td_request *request, enum
 	return false;
 }
 
+bool td_moves_is_something_absent(const struct td_core *core)
+{
+	return core->workload.unplaced_maintainers > td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER, NULL) +
+							     td_operators_count(&core->operators, TD_OPERATOR_PLACE, NULL);
+}
+
 /* Counts anew what is on its way to each node: for a captures list, which may have lost some. */
 void td_moves_count_coming(struct td_core *core)
 {
