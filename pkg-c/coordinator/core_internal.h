@@ -41,6 +41,7 @@ struct td_request {
 	uint64_t epoch;
 	bool recovered; /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
 	bool durable;	/* phase Draining with our epoch is stored: effects may follow */
+	bool epoch_sent; /* a write of our epoch is under way: seeing it in the object is no news */
 	bool started;
 	struct td_counts initial, remaining;
 	int64_t started_ms, completed_ms, eta_ms;

@@ -151,5 +151,5 @@ bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view
 	where = work_is(op, view);
 	op->at_origin = where == AT_ORIGIN;
 	op->seen_ms = asked_ms;
-	return where == ELSEWHERE && op->state != TD_OPERATOR_SENT;
+	return where == ELSEWHERE;
 }

@@ -72,7 +72,10 @@ static void recover(struct td_request *request, const struct td_request_input *i
  * from us. Whatever it did has been done; we go on from there, under an epoch above. */
 static void adopt(struct td_request *request, const struct td_request_input *input)
 {
-	if (input->epoch <= request->epoch || td_phase_is_final(request->phase) || td_phase_is_final(input->phase))
+	bool ours = input->epoch == request->epoch && (request->durable || request->epoch_sent || request->recovered);
+
+	if (input->epoch == 0 || input->epoch < request->epoch || ours || td_phase_is_final(request->phase) ||
+	    td_phase_is_final(input->phase))
 		return;
 	recover(request, input);
 	request->durable = false;
@@ -229,7 +232,7 @@ void td_request_enter(struct td_core *core, struct td_request *request, enum td_
 void td_request_take_epoch(struct td_core *core, struct td_request *request)
 {
 	request->epoch = ++core->epoch_max;
-	request->recovered = request->durable = false;
+	request->recovered = request->durable = request->epoch_sent = false;
 	request->queue_position = 0;
 	request->blocked_by[0] = '\0';
 	request->stall = (struct td_stall){0};
