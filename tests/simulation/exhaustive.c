@@ -1,34 +1,358 @@
+/* Every small case, without any chance: all delays are the middle of their range, and nothing goes wrong but what is planned.
+ *
+ * Enumerated: families N1 and M; 1 to 3 captures; the capture to be drained is TiCDC's coordinator or another one; 0 to 3
+ * changefeeds, each with one table on the capture to be drained; every distribution of the maintainers over the captures, up to
+ * exchange of maintainers and of captures that are neither coordinator nor target.
+ *
+ * And in each of these: no fault, every single fault, every pair of faults of which the later one is at the same point or after.
+ * A fault is a kind at a point. A point is an effect of the run; polls of a kind between two other effects are one point.
+ * Left out, because nothing could differ: that a read was executed although its answer was lost. In pairs, for time: the first
+ * fault is at no poll, the second at none but the first poll of each kind after it (PAIR_POLLS). */
 #include "exhaustive.h"
+
 #include "call.h"
+#include "sidecar.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum kind {
+	KIND_REFUSED,
+	KIND_LOST_EXECUTED,
+	KIND_LOST_UNEXECUTED,
+	KIND_TWICE,
+	KIND_TARGET_DIES,
+	KIND_OTHER_DIES,
+	KIND_FAILOVER,
+	KIND_LEADER_DIES,
+	KIND_COUNT
+};
+
+static const char *const kinds[KIND_COUNT] = {"refused",     "lost-executed", "lost-unexecuted", "twice",
+					      "target-dies", "other-dies",    "failover",	 "leader-dies"};
+
+#define CAPTURES_MAX 3
+#define CHANGEFEEDS_MAX 3
+#define FAULTS_MAX 2
+#define POINTS_MAX 512
+#define FAILURES_MAX 5
+
+struct base {
+	enum td_family family;
+	int captures, target; /* 0: TiCDC's coordinator; 1: another */
+	int maintainers[CAPTURES_MAX];
+};
+
+struct planned_fault {
+	int point;
+	enum kind kind;
+};
+
+struct points {
+	struct planned_fault faults[FAULTS_MAX];
+	int fault_count;
+	int reached;
+	uint32_t polled; /* kinds of polls since the last other effect */
+	bool is_poll[POINTS_MAX];
+	bool leader_dies;
+	int target;
+};
+
+/* ---- while a case runs ---- */
+
+static bool is_poll(enum td_effect_kind kind)
+{
+	return kind == TD_EFFECT_OBSERVE_NODES || kind == TD_EFFECT_OBSERVE_WORKLOAD ||
+	       kind == TD_EFFECT_OBSERVE_CHANGEFEED || kind == TD_EFFECT_OBSERVE_PROCESS || kind == TD_EFFECT_NATIVE_DRAIN;
+}
+
+static int draw_other(const struct world *w, const struct points *p)
+{
+	for (int i = 0; i < w->model.node_count; i++)
+		if (w->model.nodes[i].up && w->model.nodes[i].pod_number != p->target)
+			return i;
+	return NOWHERE;
+}
+
+static void strike(struct world *w, struct points *p, enum kind kind)
+{
+	char pod[32];
+	int node;
+
+	(void)snprintf(pod, sizeof(pod), "cdc-%d", p->target);
+	node = kind == KIND_TARGET_DIES ? model_of_pod(&w->model, pod) : draw_other(w, p);
+	world_trace(w, "! point %d: %s", p->reached - 1, kinds[kind]);
+	if ((kind == KIND_TARGET_DIES || kind == KIND_OTHER_DIES) && node != NOWHERE)
+		model_kill(w, node, 8000);
+	if (kind == KIND_FAILOVER && w->model.coordinator != NOWHERE)
+		model_step_down(w, 500);
+	if (kind == KIND_LEADER_DIES)
+		p->leader_dies = true;
+}
+
+/* A fault of the call itself comes back as its kind, else KIND_COUNT. */
+static enum kind reach(struct world *w, enum td_effect_kind effect)
+{
+	struct points *p = w->points;
+	enum kind of_call = KIND_COUNT;
+	uint32_t bit = 1u << (unsigned)effect;
+
+	if (!p || (is_poll(effect) && (p->polled & bit)))
+		return KIND_COUNT;
+	p->polled = is_poll(effect) ? p->polled | bit : 0;
+	if (p->reached < POINTS_MAX)
+		p->is_poll[p->reached] = is_poll(effect);
+	p->reached++;
+	for (int i = 0; i < p->fault_count; i++) {
+		if (p->faults[i].point != p->reached - 1)
+			continue;
+		if (p->faults[i].kind < KIND_TARGET_DIES)
+			of_call = p->faults[i].kind;
+		strike(w, p, p->faults[i].kind);
+	}
+	return of_call;
+}
+
 void points_call(struct world *w, struct call *call)
 {
-	(void)w;
-	(void)call;
+	enum kind kind = reach(w, call->effect.kind);
+
+	if (kind == KIND_REFUSED) {
+		call->executes = false;
+		call_refuse(call, "500 CDC:ErrInjected");
+	}
+	call->lost = call->lost || kind == KIND_LOST_EXECUTED || kind == KIND_LOST_UNEXECUTED;
+	if (kind == KIND_LOST_UNEXECUTED)
+		call->executes = false;
+	if (kind == KIND_TWICE)
+		call->twice = call->executed_twice = true;
 }
+
 void points_write(struct world *w, struct sidecar *s, const struct td_effect *effect, bool *executes, bool *lost,
 		  bool *twice, enum td_outcome *outcome, const char **why)
 {
-	(void)w;
+	enum kind kind = reach(w, effect->kind);
+
 	(void)s;
-	(void)effect;
-	(void)executes;
-	(void)lost;
-	(void)twice;
-	(void)outcome;
-	(void)why;
+	if (kind == KIND_REFUSED) {
+		*executes = false;
+		*outcome = TD_OUTCOME_FAILED;
+		*why = "500 etcdserver: no leader";
+	}
+	*lost = *lost || kind == KIND_LOST_EXECUTED || kind == KIND_LOST_UNEXECUTED;
+	if (kind == KIND_LOST_UNEXECUTED)
+		*executes = false;
+	*twice = *twice || kind == KIND_TWICE;
 }
+
 bool points_kill_leader(struct world *w)
 {
-	(void)w;
-	return false;
+	bool dies = w->points && w->points->leader_dies;
+
+	if (dies)
+		w->points->leader_dies = false;
+	return dies;
 }
+
+/* ---- one case ---- */
+
+static int changefeeds_of(const struct base *base)
+{
+	return base->maintainers[0] + base->maintainers[1] + base->maintainers[2];
+}
+
+static void put(struct world *w, struct work *work, int node)
+{
+	model_place(w, work, node);
+	work->shown = work->shows = node;
+}
+
+static void set_up(struct world *w, const struct base *base)
+{
+	int changefeed = 0;
+
+	w->now_ms = 1000;
+	w->rng.fixed = true;
+	w->scenario = (struct scenario){.family = base->family,
+					.captures = base->captures,
+					.changefeeds = changefeeds_of(base),
+					.tables_max = 2,
+					.heal_ms = 2000,
+					.own_placement_ms = 30000,
+					.give_up_ms = 120000};
+	w->request_count = 1;
+	model_init(w);
+	for (int node = 0; node < base->captures; node++)
+		for (int i = 0; i < base->maintainers[node]; i++, changefeed++) {
+			put(w, &w->model.changefeeds[changefeed].maintainer, node);
+			put(w, &w->model.changefeeds[changefeed].spans[0], base->target);
+		}
+	w->requests[0] = (struct sim_request){.uid = "u0", .arrive_ms = 2500, .batch = 2};
+	(void)snprintf(w->requests[0].pod, sizeof(w->requests[0].pod), "cdc-%d", base->target);
+	kube_init(w);
+	sidecars_init(w);
+	people_begin(w);
+}
+
+static void describe(const struct base *base, const struct points *p, char *into, size_t size)
+{
+	int used = snprintf(into, size, "%d:%d:%d:%d.%d.%d", (int)base->family, base->captures, base->target,
+			    base->maintainers[0], base->maintainers[1], base->maintainers[2]);
+
+	for (int i = 0; i < p->fault_count; i++)
+		used += snprintf(into + used, size - (size_t)used, ":%d.%d", p->faults[i].point, (int)p->faults[i].kind);
+}
+
+static bool run_case(const struct base *base, struct points *p, bool verbose)
+{
+	struct world *w = world_checked(calloc(1, sizeof(*w)));
+	char name[128];
+	bool good;
+
+	p->target = base->target;
+	w->points = p;
+	w->verbose = verbose;
+	set_up(w, base);
+	world_live(w);
+	good = w->failure[0] == '\0';
+	describe(base, p, name, sizeof(name));
+	if (!good) {
+		(void)printf("case %s (", name);
+		for (int i = 0; i < p->fault_count; i++)
+			(void)printf("%s%s at point %d", i ? ", " : "", kinds[p->faults[i].kind], p->faults[i].point);
+		(void)printf(") failed %s\nreplay: simulate --exhaustive --case %s\n", w->failure, name);
+	}
+	world_done(w);
+	free(w);
+	return good;
+}
+
+/* ---- all cases ---- */
+
+struct tally {
+	uint64_t bases, cases;
+	int failures;
+};
+
+static bool is_worth_it(const struct points *before, struct planned_fault fault)
+{
+	return fault.point >= POINTS_MAX || !before->is_poll[fault.point] || fault.kind != KIND_LOST_EXECUTED;
+}
+
+/* Puts one more fault at every point from first on that the run reaches. */
+static void enumerate(const struct base *base, const struct points *before, int first, struct tally *tally)
+{
+	for (int point = first; point < before->reached && tally->failures < FAILURES_MAX; point++) {
+		for (int kind = 0; kind < KIND_COUNT; kind++) {
+			struct points p = {.fault_count = before->fault_count + 1};
+
+			memcpy(p.faults, before->faults, sizeof(p.faults));
+			p.faults[before->fault_count] = (struct planned_fault){point, (enum kind)kind};
+			if (!is_worth_it(before, p.faults[before->fault_count]))
+				continue;
+			if (before->fault_count > 0 && before->is_poll[point] && kind < KIND_TARGET_DIES)
+				continue;
+			tally->cases++;
+			tally->failures += !run_case(base, &p, false);
+			if (p.fault_count < FAULTS_MAX && !before->is_poll[point])
+				enumerate(base, &p, point, tally);
+		}
+	}
+}
+
+/* One capture that is neither coordinator nor target is like the other. */
+static bool is_canonical(const struct base *base)
+{
+	for (int i = base->captures; i < CAPTURES_MAX; i++)
+		if (base->maintainers[i])
+			return false;
+	if (base->target >= base->captures || changefeeds_of(base) > CHANGEFEEDS_MAX)
+		return false;
+	return base->target != 0 || base->captures < 3 || base->maintainers[1] >= base->maintainers[2];
+}
+
+/* The n-th combination of everything, sensible or not. False: there are no more. */
+static bool base_at(int n, struct base *ret)
+{
+	static const enum td_family families[] = {TD_FAMILY_NATIVE, TD_FAMILY_MANAGED};
+
+	ret->family = families[n % 2];
+	n /= 2;
+	ret->captures = 1 + n % CAPTURES_MAX;
+	n /= CAPTURES_MAX;
+	ret->target = n % 2;
+	n /= 2;
+	for (int i = 0; i < CAPTURES_MAX; i++, n /= CHANGEFEEDS_MAX + 1)
+		ret->maintainers[i] = n % (CHANGEFEEDS_MAX + 1);
+	return n == 0;
+}
+
+static struct tally run_share(int share, int shares)
+{
+	struct tally tally = {0};
+	struct base base;
+	int number = 0;
+
+	for (int n = 0; base_at(n, &base) && tally.failures < FAILURES_MAX; n++) {
+		struct points none = {.fault_count = 0};
+
+		if (!is_canonical(&base) || number++ % shares != share)
+			continue;
+		tally.bases++;
+		tally.cases++;
+		tally.failures += !run_case(&base, &none, false);
+		enumerate(&base, &none, 0, &tally);
+	}
+	(void)fflush(stdout);
+	return tally;
+}
+
 bool run_exhaustive(int jobs)
 {
-	(void)jobs;
-	return false;
+	struct tally all = {0}, tally;
+	int ends[2];
+
+	(void)fflush(stdout);
+	if (pipe(ends) != 0)
+		abort();
+	for (int i = 0; i < jobs; i++)
+		if (fork() == 0) {
+			tally = run_share(i, jobs);
+			_exit(write(ends[1], &tally, sizeof(tally)) == (ssize_t)sizeof(tally) ? 0 : 2);
+		}
+	for (int i = 0; i < jobs; i++) {
+		int status = 0;
+
+		if (wait(&status) < 0 || status != 0 || read(ends[0], &tally, sizeof(tally)) != (ssize_t)sizeof(tally))
+			abort();
+		all.bases += tally.bases;
+		all.cases += tally.cases;
+		all.failures += tally.failures;
+	}
+	(void)printf("exhaustive: %llu clusters, %llu cases, %d failures\n", (unsigned long long)all.bases,
+		     (unsigned long long)all.cases, all.failures);
+	return all.failures == 0;
 }
+
 bool run_exhaustive_case(const char *name)
 {
-	(void)name;
-	return false;
+	struct base base = {0};
+	struct points p = {.fault_count = 0};
+	int family, a, b, c, d;
+	int read = sscanf(name, "%d:%d:%d:%d.%d.%d:%d.%d:%d.%d", &family, &base.captures, &base.target, &base.maintainers[0],
+			  &base.maintainers[1], &base.maintainers[2], &a, &b, &c, &d);
+
+	if (read < 6 || read % 2 != 0) {
+		(void)fprintf(stderr, "\"%s\" is no case\n", name);
+		return false;
+	}
+	base.family = (enum td_family)family;
+	if (read > 6)
+		p.faults[p.fault_count++] = (struct planned_fault){a, (enum kind)b};
+	if (read > 8)
+		p.faults[p.fault_count++] = (struct planned_fault){c, (enum kind)d};
+	return run_case(&base, &p, true);
 }
