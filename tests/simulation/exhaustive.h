@@ -7,8 +7,8 @@
 struct call;
 
 void points_call(struct world *world, struct call *call);
-void points_write(struct world *world, struct sidecar *sidecar, const struct td_effect *effect, bool *executes, bool *lost,
-		  bool *twice, enum td_outcome *outcome, const char **why);
+void points_write(struct world *world, bool progress, bool *executes, bool *lost, bool *twice, enum td_outcome *outcome,
+		  const char **why);	      /* progress: it changes no phase */
 bool points_kill_leader(struct world *world); /* the sidecar whose effect was just performed dies now */
 
 #endif

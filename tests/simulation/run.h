@@ -36,7 +36,7 @@ struct outcomes {
 bool run_seed(uint64_t seed, enum size size, bool verbose, struct outcomes *outcomes, uint64_t *ret_hash);
 
 /* All small cases, see exhaustive.c. False: a property does not hold in one of them. */
-bool run_exhaustive(int jobs);
+bool run_exhaustive(int jobs, bool deep);
 bool run_exhaustive_case(const char *name); /* one of them again, with its trace */
 
 #endif
