@@ -21,25 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum kind {
-	KIND_REFUSED,
-	KIND_LOST_EXECUTED,
-	KIND_LOST_UNEXECUTED,
-	KIND_TWICE,
-	KIND_TARGET_DIES,
-	KIND_OTHER_DIES,
-	KIND_FAILOVER,
-	KIND_LEADER_DIES,
-	KIND_COUNT
-};
-
-static const char *const kinds[KIND_COUNT] = {"refused",     "lost-executed", "lost-unexecuted", "twice",
-					      "target-dies", "other-dies",    "failover",	 "leader-dies"};
-
 #define CAPTURES_MAX 3
 #define CHANGEFEEDS_MAX 3
-#define FAULTS_MAX 2
-#define POINTS_MAX 512
 #define FAILURES_MAX 5
 
 struct base {
@@ -47,116 +30,6 @@ struct base {
 	int captures, target; /* 0: TiCDC's coordinator; 1: another */
 	int maintainers[CAPTURES_MAX];
 };
-
-struct planned_fault {
-	int point;
-	enum kind kind;
-};
-
-struct points {
-	struct planned_fault faults[FAULTS_MAX];
-	int fault_count;
-	int reached;
-	uint32_t polled; /* kinds of polls since the last other effect */
-	bool is_poll[POINTS_MAX];
-	bool leader_dies;
-	int target;
-};
-
-/* ---- while a case runs ---- */
-
-static bool is_poll(enum td_effect_kind kind)
-{
-	return kind == TD_EFFECT_OBSERVE_NODES || kind == TD_EFFECT_OBSERVE_WORKLOAD ||
-	       kind == TD_EFFECT_OBSERVE_CHANGEFEED || kind == TD_EFFECT_OBSERVE_PROCESS || kind == TD_EFFECT_NATIVE_DRAIN;
-}
-
-static int draw_other(const struct world *w, const struct points *p)
-{
-	for (int i = 0; i < w->model.node_count; i++)
-		if (w->model.nodes[i].up && w->model.nodes[i].pod_number != p->target)
-			return i;
-	return NOWHERE;
-}
-
-static void strike(struct world *w, struct points *p, enum kind kind)
-{
-	char pod[32];
-	int node;
-
-	(void)snprintf(pod, sizeof(pod), "cdc-%d", p->target);
-	node = kind == KIND_TARGET_DIES ? model_of_pod(&w->model, pod) : draw_other(w, p);
-	world_trace(w, "! point %d: %s", p->reached - 1, kinds[kind]);
-	if ((kind == KIND_TARGET_DIES || kind == KIND_OTHER_DIES) && node != NOWHERE)
-		model_kill(w, node, 8000);
-	if (kind == KIND_FAILOVER && w->model.coordinator != NOWHERE)
-		model_step_down(w, 500);
-	if (kind == KIND_LEADER_DIES)
-		p->leader_dies = true;
-}
-
-/* A fault of the call itself comes back as its kind, else KIND_COUNT. */
-static enum kind reach(struct world *w, enum td_effect_kind effect, bool polls)
-{
-	struct points *p = w->points;
-	enum kind of_call = KIND_COUNT;
-	uint32_t bit = 1u << (unsigned)effect;
-
-	if (!p || (polls && (p->polled & bit)))
-		return KIND_COUNT;
-	p->polled = polls ? p->polled | bit : 0;
-	if (p->reached < POINTS_MAX)
-		p->is_poll[p->reached] = polls;
-	p->reached++;
-	for (int i = 0; i < p->fault_count; i++) {
-		if (p->faults[i].point != p->reached - 1)
-			continue;
-		if (p->faults[i].kind < KIND_TARGET_DIES)
-			of_call = p->faults[i].kind;
-		strike(w, p, p->faults[i].kind);
-	}
-	return of_call;
-}
-
-void points_call(struct world *w, struct call *call)
-{
-	enum kind kind = reach(w, call->effect.kind, is_poll(call->effect.kind));
-
-	if (kind == KIND_REFUSED) {
-		call->executes = false;
-		call_refuse(call, "500 CDC:ErrInjected");
-	}
-	call->lost = call->lost || kind == KIND_LOST_EXECUTED || kind == KIND_LOST_UNEXECUTED;
-	if (kind == KIND_LOST_UNEXECUTED)
-		call->executes = false;
-	if (kind == KIND_TWICE)
-		call->twice = call->executed_twice = true;
-}
-
-void points_write(struct world *w, bool progress, bool *executes, bool *lost, bool *twice, enum td_outcome *outcome,
-		  const char **why)
-{
-	enum kind kind = reach(w, TD_EFFECT_PUBLISH, progress);
-
-	if (kind == KIND_REFUSED) {
-		*executes = false;
-		*outcome = TD_OUTCOME_FAILED;
-		*why = "500 etcdserver: no leader";
-	}
-	*lost = *lost || kind == KIND_LOST_EXECUTED || kind == KIND_LOST_UNEXECUTED;
-	if (kind == KIND_LOST_UNEXECUTED)
-		*executes = false;
-	*twice = *twice || kind == KIND_TWICE;
-}
-
-bool points_kill_leader(struct world *w)
-{
-	bool dies = w->points && w->points->leader_dies;
-
-	if (dies)
-		w->points->leader_dies = false;
-	return dies;
-}
 
 /* ---- one case ---- */
 
@@ -223,7 +96,7 @@ static bool run_case(const struct base *base, struct points *p, bool verbose)
 	if (!good) {
 		(void)printf("case %s (", name);
 		for (int i = 0; i < p->fault_count; i++)
-			(void)printf("%s%s at point %d", i ? ", " : "", kinds[p->faults[i].kind], p->faults[i].point);
+			(void)printf("%s%s at point %d", i ? ", " : "", point_kinds[p->faults[i].kind], p->faults[i].point);
 		(void)printf(") failed %s\nreplay: simulate --exhaustive --case %s\n", w->failure, name);
 	}
 	world_done(w);

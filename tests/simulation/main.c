@@ -129,8 +129,13 @@ static int print_table(const struct outcomes *o, bool quiet)
 			continue;
 		(void)printf("  %-44s %10llu\n", fault_name((enum fault)i), (unsigned long long)o->faults[i]);
 	}
+	for (int i = 0; i < TD_EFFECT_KIND_COUNT && WITH_NEW_CORE; i++)
+		missing += o->kinds[i] == 0;
+	for (int i = 0; i < TD_ACTIVITY_COUNT && WITH_NEW_CORE; i++)
+		missing += o->activities[i] == 0;
 	if (missing && o->seeds >= VACUOUS_FROM) {
-		(void)printf("%d kinds of faults never happened: this proves less than it claims\n", missing);
+		(void)printf("%d kinds of faults, effects or activities never happened: this proves less than it claims\n",
+			     missing);
 		return 1;
 	}
 	return 0;
