@@ -123,10 +123,10 @@ else
 	@$(MAKE) --no-print-directory MODE=release run-seeds SEEDS=300
 endif
 
-exhaustive: $(BUILD)/.deps ## every small case: 3 nodes, 3 maintainers, 2 faults
+exhaustive: | $(BUILD)/.deps ## every small case (3 nodes, 3 maintainers, 2 faults): make exhaustive [DEEP=1]
 	@$(MAKE) --no-print-directory MODE=release run-exhaustive
 run-exhaustive: $(SIMULATE)
-	$(SIMULATE) --exhaustive
+	$(SIMULATE) --exhaustive $(if $(DEEP),--deep)
 
 fakes: | $(BUILD)/.deps ## tests of the simulators themselves
 	@for t in $(FAKES); do /usr/bin/python3 $$t || exit 1; done
