@@ -133,7 +133,7 @@ static void apply_changefeed(struct td_core *core, const struct td_flight *fligh
 {
 	if (result->outcome != TD_OUTCOME_DONE)
 		return; /* looked at again soon */
-	if (!td_workload_apply_one(&core->workload, &core->nodes, result->changefeed))
+	if (!td_workload_apply_one(&core->workload, &core->nodes, flight->asked_ms, result->changefeed))
 		core->out_of_memory = true;
 	else
 		td_moves_observe(core, result->changefeed, flight->asked_ms);

@@ -19,8 +19,8 @@
  *    coordinator, one capture id, one process;
  *  - same inputs, same effects: all order is total, ties break by id.
  *
- * The fence is the shell's: it asks the Lease right before it performs an effect for which td_effect_changes_ticdc is true, and
- * answers FAILED without sending when the Lease is not valid. When leadership is lost the shell frees the core; the next leader
+ * The fence is the shell's: it asks the Lease right before it performs a PUBLISH, or an effect for which td_effect_changes_ticdc is
+ * true, and answers FAILED without sending when the Lease is not valid. When leadership is lost the shell frees the core; the next leader
  * feeds a new one with the requests and their durable state.
  *
  * Times are milliseconds on the shell's monotonic clock. */

@@ -51,6 +51,7 @@ struct td_request {
 	char coordinator[TD_ID_MAX];
 	enum td_family family;
 
+	bool end_written; /* the object shows that it has ended */
 	bool dirty;	  /* what the object shows is older than this */
 	bool phase_dirty; /* and the phase or reason changed: publish at once */
 	int64_t published_ms;
@@ -93,7 +94,7 @@ struct td_core {
 	char active[TD_ID_MAX]; /* uid of the request being worked on; "" */
 	int64_t active_ms;	/* since when */
 	uint64_t epoch_max;
-	bool marks_stale; /* nodes' leaving, queued and informed are older than what they are made from */
+	bool marks_stale; /* nodes' liveness, queued and informed are older than what they are made from */
 
 	struct td_flight *flights;
 	size_t flight_count, flight_capacity;

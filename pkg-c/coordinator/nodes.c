@@ -159,7 +159,7 @@ static bool is_alive(const struct td_node *node)
 
 bool td_node_is_schedulable(const struct td_node *node)
 {
-	return is_alive(node) && node->answers && !node->leaving && !node->queued && !node->pod_terminating;
+	return is_alive(node) && node->answers && !node->queued && !node->pod_terminating;
 }
 
 bool td_nodes_has_schedulable(const struct td_nodes *nodes)
@@ -186,7 +186,7 @@ bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except)
 /* That a node does not answer, or has not said how it is, may pass. */
 static bool is_lost_to_us(const struct td_node *node)
 {
-	return node->leaving || node->queued || td_liveness_of(&node->liveness) != TD_ALIVE ||
+	return node->queued || td_liveness_of(&node->liveness) != TD_ALIVE ||
 	       node->reported_liveness >= TD_DRAINING;
 }
 

@@ -24,7 +24,6 @@ struct td_node {
 	bool pod_terminating;
 
 	/* Kept by the core, from its requests. */
-	bool leaving;  /* being drained, or was */
 	bool queued;   /* to be drained later */
 	bool informed; /* its agent knows of the drain that is on, or none is on */
 
@@ -66,7 +65,7 @@ struct td_node *td_nodes_at_address(const struct td_nodes *nodes, const char *ad
 /* The node of a pod; as above, the one that answers. NULL: none. */
 struct td_node *td_nodes_of_pod(const struct td_nodes *nodes, const char *pod);
 
-/* May receive work: Alive by us and by its own word, answering, not leaving nor to be drained, its pod not terminating. informed is
+/* May receive work: Alive by us and by its own word, answering, not to be drained, its pod not terminating. informed is
  * asked for separately: it is the one thing that a moment's patience may change. */
 bool td_node_is_schedulable(const struct td_node *node);
 bool td_nodes_has_schedulable(const struct td_nodes *nodes);

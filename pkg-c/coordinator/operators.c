@@ -146,8 +146,8 @@ bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view
 {
 	enum where where;
 
-	if (op->kind == TD_OPERATOR_DISPATCHER && view->running && !view->tables_known)
-		return false; /* it says nothing about tables */
+	if (asked_ms < op->seen_ms || (op->kind == TD_OPERATOR_DISPATCHER && view->running && !view->tables_known))
+		return false; /* overtaken by a later look, or it says nothing about tables */
 	where = work_is(op, view);
 	op->at_origin = where == AT_ORIGIN;
 	op->seen_ms = asked_ms;

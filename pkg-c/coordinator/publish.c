@@ -64,6 +64,16 @@ static void void_epoch(struct td_core *core, struct td_request *request, const s
 		td_request_take_epoch(core, request);
 }
 
+/* The object may not say Drained yet, and until it does work may come back: the proof must be as fresh as the next attempt. */
+static void renew_proof(struct td_core *core, struct td_request *request)
+{
+	if (request->phase != TD_PHASE_DRAINED || request->end_written || strcmp(core->active, request->uid) != 0)
+		return;
+	td_verdict_renew(&core->verdict, core->now_ms);
+	request->completed_ms = 0;
+	td_request_enter(core, request, TD_PHASE_VERIFYING, TD_REASON_COMPARING_WITNESSES);
+}
+
 void td_requests_published(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
 {
 	struct td_request *request = td_requests_find(core, flight->uid);
@@ -72,11 +82,14 @@ void td_requests_published(struct td_core *core, const struct td_flight *flight,
 		return;
 	if (result->outcome != TD_OUTCOME_DONE) {
 		void_epoch(core, request, flight);
+		if (flight->phase == TD_PHASE_DRAINED)
+			renew_proof(core, request);
 		request->dirty = request->phase_dirty = true;
 		request->publish_not_before_ms = core->now_ms + core->options.publish_interval_ms;
 		return;
 	}
 	request->publish_not_before_ms = 0;
+	request->end_written = request->end_written || (td_phase_is_final(flight->phase) && flight->phase == request->phase);
 	if (flight->epoch == request->epoch && flight->epoch != 0 && !td_phase_is_final(flight->phase) &&
 	    flight->phase != TD_PHASE_PENDING)
 		request->durable = true;

@@ -11,6 +11,7 @@
 
 #define QUEUE_MAX 64	       /* positions that are worked out; nobody drains more captures at once */
 #define CERTAIN_READS 2	       /* consecutive captures lists before "not there" is believed */
+#define END_PATIENCE_MS 60000
 #define PLAN_PATIENCE_MS 15000 /* a native drain starts without a plan after this */
 
 /* Time-outs. A request with a deadline never outlives it, whatever else is broken. */
@@ -28,8 +29,19 @@ static void expire(struct td_core *core)
 	}
 }
 
-/* What requests mean for nodes as destinations. Those that are drained, or were and still run, are leaving; those that are to be
- * drained next are queued; and while a drain is on, only those whose agents have acknowledged it are informed. */
+/* The node of a request is as the request stands, also when it was another coordinator that drained it: Draining, or Stopping after a
+ * proof. A drain that failed leaves it as it is: it may be the only node left. */
+static void mark_drained(struct td_node *node, const struct td_request *request)
+{
+	if (!request->epoch || request->phase == TD_PHASE_PENDING || request->phase == TD_PHASE_FAILED)
+		return;
+	(void)td_liveness_begin_drain(&node->liveness);
+	if (request->phase == TD_PHASE_DRAINED || request->phase == TD_PHASE_RELEASED)
+		(void)td_liveness_complete_drain(&node->liveness);
+}
+
+/* What requests mean for nodes as destinations. Those that are to be drained next are queued; and while a drain is on, only those
+ * whose agents have acknowledged it are informed. */
 static void mark_nodes(struct td_core *core)
 {
 	const struct td_request *active = td_requests_find(core, core->active);
@@ -41,7 +53,7 @@ static void mark_nodes(struct td_core *core)
 	for (size_t i = 0; i < core->nodes.count; i++) {
 		struct td_node *node = &core->nodes.items[i];
 
-		node->leaving = node->queued = false;
+		node->queued = false;
 		node->informed = !on || td_request_is_acknowledged(active, node->id);
 	}
 	for (size_t i = 0; i < core->request_count; i++) {
@@ -54,7 +66,7 @@ static void mark_nodes(struct td_core *core)
 		if (!node)
 			continue;
 		node->queued = node->queued || pending;
-		node->leaving = node->leaving || (request->epoch && request->phase != TD_PHASE_FAILED);
+		mark_drained(node, request);
 	}
 	td_destinations_rebuild(&core->nodes);
 }
@@ -245,13 +257,22 @@ static void observe_nodes(struct td_core *core, const struct td_request *active)
 		(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
 }
 
+/* A proof is kept fresh until it is written down: so long its request keeps the slot. Not for ever, or one object that nobody can write
+ * would block all others. */
+static bool has_ended(const struct td_core *core, const struct td_request *request)
+{
+	return td_phase_is_final(request->phase) &&
+	       (request->phase != TD_PHASE_DRAINED || request->end_written ||
+		core->now_ms - request->completed_ms >= END_PATIENCE_MS);
+}
+
 /* The request that is being worked on in this step, or NULL. */
 static struct td_request *pick(struct td_core *core, struct td_request *const *queue, size_t count)
 {
 	struct td_request *active = td_requests_find(core, core->active);
 	struct td_request *chosen = choose(core, queue, count);
 
-	if (active && active->phase != TD_PHASE_PENDING && !td_phase_is_final(active->phase))
+	if (active && active->phase != TD_PHASE_PENDING && !has_ended(core, active))
 		return active; /* it keeps the slot until it ends */
 	if (chosen ? chosen != active || strcmp(chosen->capture, core->workload.target) != 0 : core->active[0] != '\0')
 		retarget(core, chosen);
@@ -292,7 +313,9 @@ void td_queue_advance(struct td_core *core)
 	if (active)
 		work_on(core, active);
 	open = count_open((const struct td_request *const *)queue, count, active);
-	if (active && td_phase_is_final(active->phase)) {
+	if (active && td_phase_is_final(active->phase) && !has_ended(core, active))
+		td_core_want(core, active->completed_ms + END_PATIENCE_MS);
+	if (active && has_ended(core, active)) {
 		retarget(core, NULL);
 		active = NULL;
 		if (open)

@@ -25,7 +25,11 @@ static void void_all(struct td_verdict *verdict, int64_t at_ms)
 void td_verdict_begin(struct td_verdict *verdict, enum td_family family, const char *capture,
 		      const struct td_core_options *options)
 {
-	*verdict = (struct td_verdict){.liveness = -1, .process_start = -1, .voided_ms = INT64_MIN, .settled_ms = INT64_MAX};
+	*verdict = (struct td_verdict){.liveness = -1,
+				       .process_start = -1,
+				       .voided_ms = INT64_MIN,
+				       .renewed_ms = INT64_MIN,
+				       .settled_ms = INT64_MAX};
 	verdict->witnesses[TD_WITNESS_ANSWER].offered = family == TD_FAMILY_NATIVE;
 	verdict->witnesses[TD_WITNESS_CLUSTER].offered = true;
 	verdict->witnesses[TD_WITNESS_PROCESS].offered = true;
@@ -44,10 +48,10 @@ void td_verdict_coordinator(struct td_verdict *verdict, int64_t asked_ms, int64_
 	verdict->confirmed_ms = asked_ms;
 }
 
-/* The moment from which on all of them have been saying zero. */
+/* The moment from which on all of them have been saying zero, or must say so again. */
 static int64_t common_start(const struct td_verdict *verdict)
 {
-	int64_t start = INT64_MIN;
+	int64_t start = verdict->renewed_ms;
 
 	for (int i = 0; i < TD_WITNESS_COUNT; i++)
 		if (verdict->witnesses[i].offered && verdict->first_ms[i] > start)
@@ -172,6 +176,12 @@ void td_verdict_process(struct td_verdict *verdict, int64_t asked_ms, int64_t no
 	if (same)
 		verdict->witnesses[TD_WITNESS_PROCESS].counts = *counts;
 	note(verdict, TD_WITNESS_PROCESS, text);
+}
+
+void td_verdict_renew(struct td_verdict *verdict, int64_t now_ms)
+{
+	verdict->renewed_ms = now_ms;
+	verdict->settled_ms = INT64_MAX;
 }
 
 bool td_verdict_is_settled(const struct td_verdict *verdict)

@@ -26,6 +26,7 @@ struct td_verdict {
 	int liveness;	      /* the capture's own last word; -1 unknown */
 	int64_t voided_ms;    /* the runs were last voided */
 	int64_t settled_ms;   /* since when every witness has been settled; INT64_MAX: they are not */
+	int64_t renewed_ms;   /* each witness is to be asked again from here on; INT64_MIN: no such wish */
 	int64_t confirmed_ms; /* when the last captures list was asked for; it named the key's coordinator */
 };
 
@@ -55,6 +56,9 @@ void td_verdict_process(struct td_verdict *verdict, int64_t asked_ms, int64_t no
  * is that too. */
 bool td_verdict_is_settled(const struct td_verdict *verdict);
 bool td_verdict_is_proven(const struct td_verdict *verdict);
+
+/* The proof could not be written down, and grows old: every witness and the captures list are to be asked once more. Runs go on. */
+void td_verdict_renew(struct td_verdict *verdict, int64_t now_ms);
 
 /* Settled but for the cluster witness' last read, which is taken last because it is the dearest and the freshest proof. */
 bool td_verdict_wants_cluster(const struct td_verdict *verdict);

@@ -189,13 +189,17 @@ static bool take_spans(const struct td_workload *workload, struct td_changefeed 
 }
 
 /* The one place where a changefeed's books change. */
-static bool update(struct td_workload *workload, struct td_changefeed *changefeed, const struct td_changefeed_view *view)
+static bool update(struct td_workload *workload, struct td_changefeed *changefeed, int64_t asked_ms,
+		   const struct td_changefeed_view *view)
 {
+	if (asked_ms < changefeed->asked_ms)
+		return true;
 	account(workload, changefeed, -1);
 	if (view->tables_known && !take_spans(workload, changefeed, view)) {
 		account(workload, changefeed, 1);
 		return false;
 	}
+	changefeed->asked_ms = asked_ms;
 	changefeed->running = view->running;
 	(void)td_text_copy(changefeed->maintainer_addr, sizeof(changefeed->maintainer_addr), view->maintainer_addr);
 	if (!view->running || view->maintainer_addr[0])
@@ -227,14 +231,15 @@ static void shift_loads(const struct td_workload *workload, struct td_nodes *nod
 	}
 }
 
-bool td_workload_apply_one(struct td_workload *workload, struct td_nodes *nodes, const struct td_changefeed_view *view)
+bool td_workload_apply_one(struct td_workload *workload, struct td_nodes *nodes, int64_t asked_ms,
+			   const struct td_changefeed_view *view)
 {
 	struct td_changefeed *changefeed = td_workload_find(workload, view->name);
 
-	if (!changefeed)
+	if (!changefeed || asked_ms < changefeed->asked_ms)
 		return true;
 	shift_loads(workload, nodes, changefeed, view);
-	return update(workload, changefeed, view);
+	return update(workload, changefeed, asked_ms, view);
 }
 
 /* Appends at the end: the caller sorts. */
@@ -317,7 +322,7 @@ bool td_workload_apply(struct td_workload *workload, struct td_nodes *nodes, int
 		changefeed = td_workload_find(&sorted, view->changefeeds[i].name);
 		if (!changefeed)
 			changefeed = add(workload, view->changefeeds[i].name);
-		if (!changefeed || !update(workload, changefeed, &view->changefeeds[i]))
+		if (!changefeed || !update(workload, changefeed, asked_ms, &view->changefeeds[i]))
 			return false;
 		changefeed->seen = true;
 		count_absent(changefeed, same);

@@ -17,7 +17,8 @@ struct td_target_span {
 struct td_changefeed {
 	char *name;
 	bool running;
-	bool seen; /* in the list that is being applied */
+	bool seen;	  /* in the list that is being applied */
+	int64_t asked_ms; /* when what is known was asked for: an older answer that comes later says nothing */
 	char maintainer_addr[TD_ADDRESS_MAX];
 	struct td_target_span *spans; /* on the target, sorted by table and mode */
 	size_t span_count;
@@ -60,7 +61,8 @@ bool td_workload_apply(struct td_workload *workload, struct td_nodes *nodes, int
 
 /* One changefeed read again. What left the target since is counted into the load of the node where it is now. Unknown names are
  * ignored (the next whole reading brings them). False: out of memory. */
-bool td_workload_apply_one(struct td_workload *workload, struct td_nodes *nodes, const struct td_changefeed_view *view);
+bool td_workload_apply_one(struct td_workload *workload, struct td_nodes *nodes, int64_t asked_ms,
+			   const struct td_changefeed_view *view);
 
 struct td_changefeed *td_workload_find(const struct td_workload *workload, const char *name);
 bool td_workload_maintainer_on_target(const struct td_workload *workload, const struct td_changefeed *changefeed);

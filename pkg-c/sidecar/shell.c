@@ -84,7 +84,8 @@ static void perform(struct td_shell *shell, const struct td_effect *effect)
 	shell->errands = errand;
 	td_log(TD_LOG_DEBUG, "effect", "effect", td_effect_name(effect->kind), "request", effect->uid, "changefeed",
 	       effect->changefeed, "node", effect->node, "address", effect->address, NULL);
-	if (td_effect_changes_ticdc(effect->kind) && !td_leader_is_valid(shell->options.leader)) {
+	if ((td_effect_changes_ticdc(effect->kind) || effect->kind == TD_EFFECT_PUBLISH) &&
+	    !td_leader_is_valid(shell->options.leader)) {
 		td_error_set(&errand->refusal, TD_ERR_INVALID, "not sent: the Lease is not valid");
 		started = false;
 	} else if (effect->kind == TD_EFFECT_PUBLISH) {

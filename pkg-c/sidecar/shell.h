@@ -1,8 +1,9 @@
 /* The coordinator's shell: the side of the core that has hands. It exists only while this sidecar holds the Lease: it feeds the
  * core with DrainRequests and pods as they change, performs the core's effects, and answers each with exactly one result.
  *
- * The fence is here: every effect that changes TiCDC is preceded by a look at the Lease of that very moment, and every write of
- * status carries the resourceVersion that it is based on, so that a coordinator whose time is over changes nothing. */
+ * The fence is here: every effect that changes TiCDC, and every write of status, is preceded by a look at the Lease of that very
+ * moment; and every write of status carries the resourceVersion that it is based on. So a coordinator whose time is over changes
+ * nothing. */
 #ifndef TD_SIDECAR_SHELL_H
 #define TD_SIDECAR_SHELL_H
 

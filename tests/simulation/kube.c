@@ -137,6 +137,8 @@ static void execute(struct world *w, const struct event *event)
 			world_count(w, FAULT_CONFLICT);
 		return;
 	}
+	if (td_phase_is_final(kube_newest(&w->kube, write->request)->phase) && !td_phase_is_final(write->status.phase))
+		world_fail(w, "property 4: the object of u%d had ended and goes on", write->request);
 	status = kube_write(w, write->request);
 	write->status.version = status->version;
 	write->status.acknowledged = status->acknowledged;

@@ -14,7 +14,7 @@
 /* 1: the shell publishes nothing either without a valid Lease. 0: as pkg-c/sidecar/shell.c has it today: a leader that slept
  * through its succession may overwrite what its successor wrote, with the newest resourceVersion. */
 #ifndef PUBLISH_IS_FENCED
-#define PUBLISH_IS_FENCED 0
+#define PUBLISH_IS_FENCED 1
 #endif
 
 #define REQUESTS_MAX 8

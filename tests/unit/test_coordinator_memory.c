@@ -252,7 +252,7 @@ static void books_that_do_not_fit_say_so_and_are_unknown(void **state)
 		td_workload_set_target(&workload, "a", "a:1");
 		memory = (struct memory){.armed = true, .fails_at = at};
 		fits = td_workload_apply(&workload, &nodes, 1, &(struct td_workload_view){"c", &view, 1}) &&
-		       td_workload_apply_one(&workload, &nodes, &view);
+		       td_workload_apply_one(&workload, &nodes, 2, &view);
 		memory.armed = false;
 		assert_int_equal(workload.target_maintainers, workload.count && workload.items[0]->running);
 		td_workload_done(&workload);

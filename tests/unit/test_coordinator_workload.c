@@ -111,7 +111,7 @@ static void one_read_of_the_address_alone_leaves_the_spans_as_they_were(void **s
 	books_init(&b);
 	apply(&b, 5, &view, 1);
 	view = (struct td_changefeed_view){.name = "x", .running = true, .maintainer_addr = "b:1"};
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 9, &view));
 	assert_int_equal(b.workload.target_maintainers, 0);
 	assert_int_equal(b.workload.target_dispatchers, 2);
 	books_done(&b);
@@ -128,13 +128,13 @@ static void a_move_seen_in_one_changefeed_is_load_at_its_destination_at_once(voi
 	books_init(&b);
 	apply(&b, 5, &view, 1);
 	view = with_spans("x", "b:1", moved, 3);
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 9, &view));
 	assert_int_equal(b.nodes.items[0].load[TD_LOAD_MAINTAINERS], 0);
 	assert_int_equal(b.nodes.items[1].load[TD_LOAD_MAINTAINERS], 1);
 	assert_int_equal(b.nodes.items[0].load[TD_LOAD_DISPATCHERS], 1);
 	assert_int_equal(b.nodes.items[1].load[TD_LOAD_DISPATCHERS], 1);
 	assert_int_equal(b.nodes.items[2].load[TD_LOAD_DISPATCHERS], 1);
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 9, &view));
 	assert_int_equal(b.nodes.items[2].load[TD_LOAD_DISPATCHERS], 1);
 	books_done(&b);
 }
@@ -146,7 +146,7 @@ static void an_unknown_changefeed_waits_for_the_next_whole_reading(void **state)
 
 	(void)state;
 	books_init(&b);
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 9, &view));
 	assert_int_equal(b.workload.count, 0);
 	assert_false(b.workload.known);
 	books_done(&b);
