@@ -115,6 +115,7 @@ struct td_core {
 	int balance_idle;				 /* readings in a row that showed nothing to move */
 
 	char note[160]; /* last error of an observation, for the message */
+	char refusal[160]; /* why a move was refused last; "" when none was since one was confirmed */
 };
 
 /* ---- core.c, effects.c ---- */

@@ -20,6 +20,8 @@ static void describe_moving(const struct td_core *core, const struct td_request 
 				   left->maintainers, left->dispatchers, who(request));
 	if (core->operators.count)
 		(void)td_buf_append_format(out, ", %zu moves in flight", core->operators.count);
+	if (core->refusal[0])
+		(void)td_buf_append_format(out, "; TiCDC refused one: %s", core->refusal);
 }
 
 static void describe_verifying(const struct td_core *core, const struct td_request *request, struct td_buf *out)
@@ -39,8 +41,8 @@ static void describe_pending(const struct td_core *core, const struct td_request
 	const char *note = core->note[0] ? core->note : "nothing heard yet";
 
 	if (request->reason == TD_REASON_QUEUED)
-		(void)td_buf_append_format(out, "position %d in the queue, blocked by %s", request->queue_position,
-					   request->blocked_by);
+		(void)td_buf_append_format(out, "position %d in the queue%s%s", request->queue_position,
+					   request->blocked_by[0] ? ", blocked by " : "", request->blocked_by);
 	else if (request->reason == TD_REASON_WAITING_FOR_SLOT)
 		(void)td_buf_append_format(out,
 					   "blocked by %s: TiCDC keeps its only drain slot for it until that process stops",
@@ -100,6 +102,8 @@ void td_describe(const struct td_core *core, const struct td_request *request, c
 
 static void describe_deadline(const struct td_core *core, const struct td_request *request, struct td_buf *out)
 {
+	const char *error = core->refusal[0] ? core->refusal : core->note;
+
 	if (!request->started)
 		(void)td_buf_append_format(out, "the deadline passed before the drain began: %s", request->message);
 	else if (request->phase == TD_PHASE_VERIFYING)
@@ -107,7 +111,7 @@ static void describe_deadline(const struct td_core *core, const struct td_reques
 	else
 		(void)td_buf_append_format(out, "the deadline passed with %u maintainers and %u dispatchers left on %s%s%s",
 					   request->remaining.maintainers, request->remaining.dispatchers, who(request),
-					   core->note[0] ? "; last error: " : "", core->note);
+					   error[0] ? "; last error: " : "", error);
 }
 
 void td_describe_end(const struct td_core *core, const struct td_request *request, enum td_phase phase,

@@ -266,11 +266,17 @@ void td_moves_observe(struct td_core *core, const struct td_changefeed_view *vie
 	for (size_t i = core->operators.count; i-- > 0;) { /* backwards: confirming removes */
 		struct td_operator *op = &core->operators.items[i];
 
-		if (strcmp(op->changefeed, view->name) != 0 || !td_operator_observe(op, view, asked_ms))
+		enum td_where where;
+
+		if (strcmp(op->changefeed, view->name) != 0)
 			continue;
-		stop_coming(core, op); /* from here on it is in the books */
-		if (op->state != TD_OPERATOR_SENT)
+		where = td_operator_observe(op, view, asked_ms);
+		if (where == TD_WHERE_ARRIVING || where == TD_WHERE_ELSEWHERE)
+			stop_coming(core, op); /* from here on it is in the books */
+		if (where == TD_WHERE_ELSEWHERE && op->state != TD_OPERATOR_SENT) {
+			core->refusal[0] = '\0';
 			td_operators_confirm(&core->operators, op);
+		}
 	}
 	revisit(core, view->name);
 }
@@ -309,7 +315,7 @@ void td_moves_result(struct td_core *core, const struct td_result *result)
 		break;
 	case TD_OUTCOME_FAILED:
 		core->operators.totals.refused++;
-		(void)td_text_copy(core->note, sizeof(core->note), result->why ? result->why : "refused");
+		(void)td_text_copy(core->refusal, sizeof(core->refusal), result->why ? result->why : "no reason given");
 		refuse(core, op, core->now_ms + retry_delay(op));
 		break;
 	}

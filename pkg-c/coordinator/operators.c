@@ -107,49 +107,51 @@ size_t td_operators_count(const struct td_operators *operators, enum td_operator
 	return count;
 }
 
-enum where { AT_ORIGIN, BETWEEN, ELSEWHERE };
-
 /* An empty address is the middle of a move. */
-static enum where maintainer_is(const struct td_operator *op, const struct td_changefeed_view *view)
+static enum td_where maintainer_is(const struct td_operator *op, const struct td_changefeed_view *view)
 {
 	if (op->kind == TD_OPERATOR_PLACE)
-		return view->maintainer_addr[0] ? ELSEWHERE : AT_ORIGIN;
+		return view->maintainer_addr[0] ? TD_WHERE_ELSEWHERE : TD_WHERE_ORIGIN;
 	if (!view->maintainer_addr[0])
-		return BETWEEN;
-	return strcmp(view->maintainer_addr, op->origin_address) == 0 ? AT_ORIGIN : ELSEWHERE;
+		return TD_WHERE_NOWHERE;
+	return strcmp(view->maintainer_addr, op->origin_address) == 0 ? TD_WHERE_ORIGIN : TD_WHERE_ELSEWHERE;
 }
 
 /* A table can be several spans: all of them must have left. While anything of the changefeed is placed nowhere its list is not
  * trusted: it may be the list of a maintainer that is not bootstrapped. */
-static enum where dispatcher_is(const struct td_operator *op, const struct td_changefeed_view *view)
+static enum td_where dispatcher_is(const struct td_operator *op, const struct td_changefeed_view *view)
 {
-	bool settled = view->triggers_unplaced == 0;
+	bool settled = view->triggers_unplaced == 0, placed = false;
 
 	for (size_t i = 0; i < view->span_count; i++) {
 		const struct td_span *span = &view->spans[i];
+		bool mine = span->table_id == op->table_id && span->mode == op->mode;
 
 		settled = settled && span->node[0];
-		if (span->table_id == op->table_id && span->mode == op->mode && strcmp(span->node, op->origin) == 0)
-			return AT_ORIGIN;
+		placed = placed || (mine && span->node[0]);
+		if (mine && strcmp(span->node, op->origin) == 0)
+			return TD_WHERE_ORIGIN;
 	}
-	return settled ? ELSEWHERE : BETWEEN;
+	if (settled)
+		return TD_WHERE_ELSEWHERE;
+	return placed ? TD_WHERE_ARRIVING : TD_WHERE_NOWHERE;
 }
 
-static enum where work_is(const struct td_operator *op, const struct td_changefeed_view *view)
+static enum td_where work_is(const struct td_operator *op, const struct td_changefeed_view *view)
 {
 	if (!view->running)
-		return ELSEWHERE; /* stopped: it runs nowhere, and wants to */
+		return TD_WHERE_ELSEWHERE; /* stopped: it runs nowhere, and wants to */
 	return is_about_maintainer(op->kind) ? maintainer_is(op, view) : dispatcher_is(op, view);
 }
 
-bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms)
+enum td_where td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms)
 {
-	enum where where;
+	enum td_where where;
 
 	if (asked_ms < op->seen_ms || (op->kind == TD_OPERATOR_DISPATCHER && view->running && !view->tables_known))
-		return false; /* overtaken by a later look, or it says nothing about tables */
+		return TD_WHERE_UNKNOWN; /* overtaken by a later look, or it says nothing about tables */
 	where = work_is(op, view);
-	op->at_origin = where == AT_ORIGIN;
+	op->at_origin = where == TD_WHERE_ORIGIN;
 	op->seen_ms = asked_ms;
-	return where == ELSEWHERE;
+	return where;
 }

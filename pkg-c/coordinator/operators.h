@@ -67,9 +67,17 @@ struct td_operator *td_operators_by_effect(const struct td_operators *operators,
 /* How many; of a changefeed when that is not NULL. */
 size_t td_operators_count(const struct td_operators *operators, enum td_operator_kind kind, const char *changefeed);
 
-/* What an observation of its changefeed, asked for at asked_ms, says about an operator. True: its work is seen elsewhere than at its
- * origin. That confirms it unless its call is still on its way: that may yet act. */
-bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms);
+/* Where an observation shows an operator's work. */
+enum td_where {
+	TD_WHERE_UNKNOWN,   /* it says nothing about it */
+	TD_WHERE_ORIGIN,    /* where it was */
+	TD_WHERE_NOWHERE,   /* in the middle of a move, or lost */
+	TD_WHERE_ARRIVING,  /* placed somewhere else, but its changefeed is not settled: the list may be too new to be whole */
+	TD_WHERE_ELSEWHERE, /* moved: this confirms it, unless its call is still on its way, which may yet act */
+};
+
+/* What an observation of its changefeed, asked for at asked_ms, says about an operator. */
+enum td_where td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms);
 void td_operators_confirm(struct td_operators *operators, struct td_operator *op);
 
 #endif

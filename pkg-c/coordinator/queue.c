@@ -88,7 +88,7 @@ static void retarget(struct td_core *core, struct td_request *request)
 	core->family = TD_FAMILY_UNKNOWN; /* an upgrade may have changed it since the last drain */
 	if (request)
 		request->family = TD_FAMILY_UNKNOWN;
-	core->note[0] = '\0';
+	core->note[0] = core->refusal[0] = '\0';
 	td_workload_set_target(&core->workload, request ? request->capture : "", request ? request->address : "");
 	td_verdict_begin(&core->verdict, core->family, request ? request->capture : "", &core->options);
 }
@@ -248,8 +248,10 @@ static struct td_request *choose(struct td_core *core, struct td_request *const 
 
 static void observe_nodes(struct td_core *core, const struct td_request *active)
 {
-	/* A change of coordinator is awaited, or the last word before the gate opens: then a second would be long. */
-	bool soon = active && (active->reason == TD_REASON_MOVING_COORDINATOR || td_verdict_is_settled(&core->verdict));
+	/* A change of coordinator is awaited, or the second list that makes it certain, or the last word before the gate opens: then
+	 * a second would be long. */
+	bool certain = core->nodes.coordinator_reads >= CERTAIN_READS;
+	bool soon = active && (active->reason == TD_REASON_MOVING_COORDINATOR || !certain || td_verdict_is_settled(&core->verdict));
 	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_OBSERVE_NODES, active ? active->uid : "",
 						      soon ? core->options.confirm_poll_ms : core->options.nodes_poll_ms);
 

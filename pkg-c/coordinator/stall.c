@@ -134,6 +134,7 @@ static void resign(struct td_core *core, const struct td_request *request)
 	(void)td_text_copy(effect->address, sizeof(effect->address), coordinator->address);
 	(void)td_text_copy(effect->node, sizeof(effect->node), coordinator->id);
 	effect->epoch = request->epoch;
+	core->started_ms[TD_EFFECT_RESIGN] = INT64_MIN; /* should it be the target that takes over, that one need not wait */
 }
 
 /* Work that cannot go anywhere is not the fault of anything that a rung could shake. */
