@@ -154,12 +154,12 @@ struct td_node *td_nodes_of_pod(const struct td_nodes *nodes, const char *pod)
 
 static bool is_alive(const struct td_node *node)
 {
-	return td_liveness_of(&node->liveness) == TD_ALIVE && node->reported_liveness == TD_ALIVE;
+	return td_liveness_of(&node->liveness) == TD_ALIVE && node->reported_liveness == TD_ALIVE && node->answers;
 }
 
 bool td_node_is_schedulable(const struct td_node *node)
 {
-	return is_alive(node) && node->answers && !node->queued && !node->pod_terminating;
+	return is_alive(node) && !node->queued && !node->pod_terminating;
 }
 
 bool td_nodes_has_schedulable(const struct td_nodes *nodes)
@@ -172,14 +172,14 @@ bool td_nodes_has_schedulable(const struct td_nodes *nodes)
 
 bool td_node_is_candidate(const struct td_nodes *nodes, const struct td_node *node)
 {
-	return (is_alive(node) && node->answers) || nodes->count == 1;
+	return is_alive(node) || nodes->count == 1;
 }
 
 bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except)
 {
 	for (size_t i = 0; i < nodes->count; i++)
-		if (strcmp(nodes->items[i].id, except) != 0 && td_node_is_candidate(nodes, &nodes->items[i]))
-			return true;
+		if (strcmp(nodes->items[i].id, except) != 0 && is_alive(&nodes->items[i]))
+			return true; /* an old list that names but one node is no reason to make that one the only one left */
 	return false;
 }
 

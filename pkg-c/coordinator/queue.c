@@ -324,8 +324,10 @@ void td_queue_advance(struct td_core *core)
 			td_core_want(core, core->now_ms); /* the next one is not kept waiting */
 	}
 	show_queue(core, queue, count, active);
-	if (!active)
+	if (!active) {
+		mark_nodes(core); /* what ended in this step is not queued any more */
 		td_settle_advance(core);
+	}
 	if (open) /* otherwise, and when nothing is to be settled, TiCDC is left alone */
 		observe_nodes(core, active);
 }

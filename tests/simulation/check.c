@@ -148,7 +148,8 @@ static void check_liveness(struct world *w, struct sidecar *s, int index, const 
 		world_fail(w, "property 4: %s went from %s back to Pending", view->uid, td_phase_name(told->phase));
 	if (view->epoch < told->epoch)
 		world_fail(w, "the epoch of %s went down", view->uid);
-	if (node != NOWHERE && view->epoch && liveness > s->told->nodes[node].liveness)
+	/* Of a drain that failed before this leader was told of its capture nothing remains: it may have been the only one left. */
+	if (node != NOWHERE && s->told->nodes[node].listed && view->epoch && liveness > s->told->nodes[node].liveness)
 		s->told->nodes[node].liveness = liveness;
 	if (node != NOWHERE && told->phase != view->phase && view->reason == TD_REASON_NO_DESTINATION &&
 	    s->told->listed_count == 1 && s->told->nodes[node].liveness == TD_DRAINING)

@@ -65,6 +65,7 @@ void told_loads_free(struct told_loads *loads);
 void told_loads_workload(struct world *world, struct told_loads *loads, const struct call *call);
 void told_loads_one(struct world *world, struct told_loads *loads, const struct call *call);
 void told_loads_answer(struct world *world, struct told_loads *loads, const struct call *call, enum td_outcome outcome);
+bool check_is_ambiguous(const struct world *world);
 void told_loads_sent_anew(struct world *w, struct told_loads *l, const struct td_effect *effect);
 void told_loads_sent(struct world *world, struct told_loads *loads, const struct td_effect *effect, int destination);
 void told_loads_range(const struct told_loads *loads, enum load load, int node, int *ret_min, int *ret_max);

@@ -79,7 +79,7 @@ static void check_lowest(struct world *w, struct sidecar *s, const struct td_eff
 	enum load load = effect->kind == TD_EFFECT_MOVE_DISPATCHER ? LOAD_DISPATCHERS : LOAD_MAINTAINERS;
 	int chosen_min, chosen_max, min, max;
 
-	if (some_share_an_address(w, s))
+	if (some_share_an_address(w, s) || check_is_ambiguous(w))
 		return; /* the books name maintainers by address: whose they are nobody can tell */
 	told_loads_range(s->told->loads, load, chosen, &chosen_min, &chosen_max);
 	for (int i = 0; i < w->model.node_count; i++) {

@@ -17,7 +17,7 @@ struct told_work {
 			 target only cannot tell whence something came there, and counts it twice when it leaves again */
 	bool ours; /* it went there by a move of ours, or we cannot know */
 	enum sent sent;
-	int destination;
+	int origin, destination;
 	uint64_t effect_id;
 	bool answered;
 };
@@ -60,15 +60,11 @@ static void add(int *loads, int node, enum load load, int by)
 
 static void account(struct told_loads *l, const struct told_work *work, enum load load, int by)
 {
-	if (work->seen == work->whole || work->ours) {
+	if (work->wandered == 0 || (work->wandered == 1 && work->ours)) {
 		add(l->surely, work->seen, load, by);
-	} else {
-		add(l->perhaps, work->seen, load, by);
-		add(l->perhaps, work->whole, load, by);
-	}
-	if (work->wandered > 1) {
-		add(l->perhaps, work->seen, load, by);
-		add(l->perhaps, work->whole, load, by);
+	} else { /* here, or there, or counted in both */
+		add(l->perhaps, work->seen, load, 2 * by);
+		add(l->perhaps, work->whole, load, 2 * by);
 	}
 	if (work->sent)
 		add(work->sent == SENT_SURELY ? l->surely : l->perhaps, work->destination, load, by);
@@ -96,7 +92,7 @@ static void look(struct told_loads *l, const struct work *work, int node, bool w
 	if (whole)
 		new.whole = node;
 	if (moved)
-		new.ours = new.sent != SENT_NOT;
+		new.ours = new.sent != SENT_NOT && new.seen == new.origin && new.whole == new.origin;
 	new.seen = node;
 	if (new.sent && (moved || node == new.destination))
 		new.sent = new.answered && node != NOWHERE ? SENT_NOT : SENT_PERHAPS;
@@ -185,6 +181,7 @@ void told_loads_sent(struct world *w, struct told_loads *l, const struct td_effe
 		return;
 	new = l->works[work->serial];
 	new.sent = SENT_SURELY;
+	new.origin = new.seen;
 	new.destination = destination;
 	new.effect_id = effect->id;
 	new.answered = false;
