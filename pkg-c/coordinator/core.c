@@ -125,7 +125,7 @@ static void apply_workload(struct td_core *core, const struct td_flight *flight,
 			   (struct td_counts){.maintainers = w->target_maintainers, .dispatchers = w->target_dispatchers},
 			   w->unplaced_maintainers, w->unplaced_others);
 	for (size_t i = 0; i < result->workload->count; i++)
-		td_moves_observe(core, &result->workload->changefeeds[i], flight->asked_ms);
+		td_moves_observe(core, &result->workload->changefeeds[i], flight->asked_ms, true);
 	td_moves_drop_unlisted(core);
 }
 
@@ -136,7 +136,7 @@ static void apply_changefeed(struct td_core *core, const struct td_flight *fligh
 	if (!td_workload_apply_one(&core->workload, &core->nodes, flight->asked_ms, result->changefeed))
 		core->out_of_memory = true;
 	else
-		td_moves_observe(core, result->changefeed, flight->asked_ms);
+		td_moves_observe(core, result->changefeed, flight->asked_ms, false);
 }
 
 static void apply_family(struct td_core *core, const struct td_result *result)

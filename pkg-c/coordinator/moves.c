@@ -261,7 +261,17 @@ void td_moves_follow_up(struct td_core *core, const struct td_request *request)
 		look(core, request, &core->operators.items[i]);
 }
 
-void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms)
+/* From here on it is in the books, which know the dispatchers of one node only: what comes from another is added here. */
+static void arrive(struct td_core *core, struct td_operator *op, bool counted)
+{
+	if (!counted && op->coming && op->kind == TD_OPERATOR_DISPATCHER && strcmp(op->origin, core->workload.target) != 0) {
+		td_node_add_load(&core->nodes, td_nodes_find(&core->nodes, op->origin), TD_LOAD_DISPATCHERS, -1);
+		td_node_add_load(&core->nodes, td_nodes_find(&core->nodes, op->destination), TD_LOAD_DISPATCHERS, 1);
+	}
+	stop_coming(core, op);
+}
+
+void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms, bool whole)
 {
 	for (size_t i = core->operators.count; i-- > 0;) { /* backwards: confirming removes */
 		struct td_operator *op = &core->operators.items[i];
@@ -272,7 +282,7 @@ void td_moves_observe(struct td_core *core, const struct td_changefeed_view *vie
 			continue;
 		where = td_operator_observe(op, view, asked_ms);
 		if (where == TD_WHERE_ARRIVING || where == TD_WHERE_ELSEWHERE)
-			stop_coming(core, op); /* from here on it is in the books */
+			arrive(core, op, whole);
 		if (where == TD_WHERE_ELSEWHERE && op->state != TD_OPERATOR_SENT) {
 			core->refusal[0] = '\0';
 			td_operators_confirm(&core->operators, op);
