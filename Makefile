@@ -38,7 +38,7 @@ help: ## this list
 demo: all ## the main job, live, on simulators: make demo [FAMILY=N1|M|N0]
 	@/usr/bin/python3 tests/e2e/demo.py $(FAMILY)
 
-test: checks unit simulate fakes e2e ## everything: unit tests, simulation and end to end, all under the sanitizers too
+test: checks unit golden simulate fakes e2e ## everything: unit tests, simulation and end to end, all under the sanitizers too
 
 all: $(SIDECAR) $(PRESTOP) ## build the sidecar and the preStop hook
 
@@ -111,6 +111,18 @@ run-simulate: $(SIMULATE)
 simulate: ## the core against a cluster model under seeded faults: make simulate [SEEDS=n | SEED=n]
 	@$(MAKE) --no-print-directory MODE=asan run-simulate
 
+# Readable traces of what the core does, one behaviour in each file.
+GOLDEN := $(BUILD)/golden
+$(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden/*.c)) $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+.PHONY: golden golden-update run-golden
+golden: ## the core's behaviours as traces that read as documentation, compared with tests/golden/*.txt
+	@$(MAKE) --no-print-directory MODE=asan run-golden
+run-golden: $(GOLDEN)
+	sh tests/golden/check.sh $(GOLDEN)
+golden-update: $(GOLDEN) ## rewrite tests/golden/*.txt: then read the difference
+	sh tests/golden/check.sh --update $(GOLDEN)
+
 fakes: | $(BUILD)/.deps ## tests of the simulators themselves
 	@for t in $(FAKES); do /usr/bin/python3 $$t || exit 1; done
 
@@ -127,7 +139,7 @@ COVER_SEEDS  ?= 200
 MUTATE_SEEDS ?= 300
 
 .PHONY: core-tests cover run-cover mutate
-core-tests: $(CORE_UNIT) $(SIMULATE)
+core-tests: $(CORE_UNIT) $(SIMULATE) $(GOLDEN)
 
 cover: ## branches of the core that its tests take: fails below 95 %
 	@$(MAKE) --no-print-directory MODE=cover run-cover
@@ -145,8 +157,8 @@ sanitize: ## build everything and run the unit tests under ASan + UBSan
 
 # ---- checks ----
 
-SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c)
-HEADERS := $(wildcard pkg-c/*/*.h tests/unit/*.h tests/simulation/*.h)
+SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c tests/golden/*.c)
+HEADERS := $(wildcard pkg-c/*/*.h tests/unit/*.h tests/simulation/*.h tests/golden/*.h)
 LINT_PACKAGES := clang-format clang-tidy cppcheck valgrind
 
 checks: $(LIBS) ## the core is pure, layers point down
