@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FOLD_LEAST 4 /* fewer are counted into the next fold */
@@ -65,18 +66,21 @@ static void ask(const struct td_effect *effect, const char *changefeed, char *in
 		(void)snprintf(into, size, "%s", name);
 }
 
-static size_t key_of(struct world *w, const char *question)
+/* Remembers an answer to a question. True: it is news. */
+static bool learn(struct world *w, const char *question, const char *answer)
 {
 	size_t i = 0;
 
 	while (i < w->key_count && strcmp(w->keys[i].question, question) != 0)
 		i++;
-	if (i == w->key_count && i < KEYS_MAX - 1) {
-		w->key_count++;
-		(void)snprintf(w->keys[i].question, sizeof(w->keys[i].question), "%s", question);
-		w->keys[i].answer[0] = '\0';
-	}
-	return i;
+	if (i < w->key_count && strcmp(w->keys[i].answer, answer) == 0)
+		return false;
+	if (i == KEYS_MAX)
+		abort();
+	w->key_count += i == w->key_count;
+	(void)snprintf(w->keys[i].question, sizeof(w->keys[i].question), "%s", question);
+	(void)snprintf(w->keys[i].answer, sizeof(w->keys[i].answer), "%s", answer);
+	return true;
 }
 
 static struct world_object *object_of(struct world *w, const char *uid)
@@ -85,6 +89,11 @@ static struct world_object *object_of(struct world *w, const char *uid)
 		if (strcmp(w->objects[i].input.uid, uid) == 0)
 			return &w->objects[i];
 	return NULL;
+}
+
+static bool is_move(enum td_effect_kind kind)
+{
+	return kind == TD_EFFECT_MOVE_MAINTAINER || kind == TD_EFFECT_MOVE_DISPATCHER || kind == TD_EFFECT_PLACE_MAINTAINER;
 }
 
 static void trace_publish(struct world *w, struct world_answer *a)
@@ -104,22 +113,18 @@ static void trace_publish(struct world *w, struct world_answer *a)
 
 void trace_effect(struct world *w, struct world_answer *a)
 {
-	bool moves = a->effect.kind == TD_EFFECT_MOVE_MAINTAINER || a->effect.kind == TD_EFFECT_MOVE_DISPATCHER ||
-		     a->effect.kind == TD_EFFECT_PLACE_MAINTAINER;
-	char question[96];
-	size_t known = w->key_count;
+	char question[96], asked[96];
 
 	if (a->effect.kind == TD_EFFECT_PUBLISH) {
 		trace_publish(w, a);
 		return;
 	}
 	ask(&a->effect, a->changefeed, question, sizeof(question));
-	(void)key_of(w, question);
-	if (moves)
+	(void)snprintf(asked, sizeof(asked), "asked %s", td_effect_name(a->effect.kind));
+	if (is_move(a->effect.kind))
 		trace_line(w, '<', "%s to %s", question, a->effect.node);
-	else if (a->effect.kind == TD_EFFECT_RESIGN || w->key_count > known)
+	else if (a->effect.kind == TD_EFFECT_RESIGN || learn(w, asked, "yes"))
 		trace_line(w, '<', "%s", question);
-	a->shown = moves || a->effect.kind == TD_EFFECT_RESIGN;
 }
 
 /* ---- answers ---- */
@@ -195,23 +200,49 @@ static void say(const struct world_answer *a, const struct td_result *result, ch
 		(void)snprintf(into, size, "%s", a->effect.kind == TD_EFFECT_PUBLISH ? "durable" : "accepted");
 }
 
+static bool learn_changefeed(struct world *w, const struct td_changefeed_view *view)
+{
+	char question[96], text[TEXT_MAX];
+
+	(void)snprintf(question, sizeof(question), "where is %s", view->name);
+	(void)say_changefeed(view, text, sizeof(text));
+	return learn(w, question, text);
+}
+
+/* Of work it does not matter which reading told. Of moves, the first that is accepted stands for all. */
+static bool is_news(struct world *w, const struct world_answer *a, const struct td_result *result, const char *question,
+		    const char *text)
+{
+	bool news = false;
+
+	if (a->effect.kind == TD_EFFECT_PUBLISH)
+		return a->shown && (result->outcome != TD_OUTCOME_DONE || a->written.phase == TD_PHASE_DRAINING);
+	if (is_move(a->effect.kind))
+		return result->outcome != TD_OUTCOME_DONE || learn(w, "moves", text);
+	if (result->outcome != TD_OUTCOME_DONE)
+		return learn(w, question, text);
+	news = learn(w, question, text);
+	if (a->effect.kind == TD_EFFECT_OBSERVE_CHANGEFEED)
+		return learn_changefeed(w, result->changefeed);
+	if (a->effect.kind != TD_EFFECT_OBSERVE_WORKLOAD)
+		return news;
+	news = false;
+	for (size_t i = 0; i < result->workload->count; i++)
+		news = learn_changefeed(w, &result->workload->changefeeds[i]) || news;
+	return news;
+}
+
 void trace_answer(struct world *w, const struct world_answer *a, const struct td_result *result)
 {
 	char question[96], text[TEXT_MAX];
-	size_t key;
 
 	ask(&a->effect, a->changefeed, question, sizeof(question));
 	say(a, result, text, sizeof(text));
-	key = key_of(w, question);
-	if (!a->shown && (a->effect.kind == TD_EFFECT_PUBLISH || strcmp(w->keys[key].answer, text) == 0)) {
-		w->folded += a->effect.kind != TD_EFFECT_PUBLISH; /* its question was counted */
-		return;
-	}
-	(void)snprintf(w->keys[key].answer, sizeof(w->keys[key].answer), "%s", text);
-	if (a->effect.kind == TD_EFFECT_OBSERVE_CHANGEFEED)
-		trace_line(w, '>', "%s: %s", td_effect_name(a->effect.kind), text);
-	else
-		trace_line(w, '>', "%s: %s", question, text);
+	if (is_news(w, a, result, question, text))
+		trace_line(w, '>', "%s: %s",
+			   a->effect.kind == TD_EFFECT_OBSERVE_CHANGEFEED ? td_effect_name(a->effect.kind) : question, text);
+	else if (a->effect.kind != TD_EFFECT_PUBLISH || a->shown)
+		w->folded++; /* of a write the question was counted */
 }
 
 /* ---- objects ---- */
