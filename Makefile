@@ -28,7 +28,7 @@ SIDECAR := $(BUILD)/ticdc-drain-sidecar
 PRESTOP := $(BUILD)/ticdc-drain-prestop
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: help all deps test unit simulate fakes e2e demo sanitize valgrind lint lint-deps format checks clean
+.PHONY: help all deps test unit simulate fakes e2e demo bench sanitize valgrind lint lint-deps format checks clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -88,7 +88,6 @@ $(BUILD)/.deps:
 
 # ---- tests ----
 
-SEEDS ?= 2000
 FAKES := $(wildcard tests/fakes/test_*.py)
 E2E   := $(wildcard tests/e2e/test_*.py)
 
@@ -98,7 +97,7 @@ unit: ## unit tests, plain and under ASan + UBSan
 
 $(BUILD)/unit/test_prestop $(BUILD)/unit/test_sidecar_hook_install: | $(PRESTOP)
 
-.PHONY: run-unit run-simulate
+.PHONY: run-unit run-seeds run-small run-exhaustive exhaustive
 run-unit: $(UNIT)
 	@for t in $^; do CMOCKA_MESSAGE_OUTPUT=STDOUT $$t >$$t.log 2>&1 || { cat $$t.log; echo "FAILED: $$t"; exit 1; }; \
 	  grep -h '^\[  PASSED  \]' $$t.log | sed "s|^|$(MODE) $$(basename $$t) |"; done
@@ -106,10 +105,28 @@ run-unit: $(UNIT)
 SIMULATE := $(BUILD)/simulate
 $(SIMULATE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulation/*.c)) $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-run-simulate: $(SIMULATE)
-	$(SIMULATE) $(if $(SEED),--seed $(SEED) -v,--seeds $(SEEDS))
-simulate: ## the core against a cluster model under seeded faults: make simulate [SEEDS=n | SEED=n]
-	@$(MAKE) --no-print-directory MODE=asan run-simulate
+
+# The first seed comes from the commit: every commit tries others, and the same ones each time.
+HEAD := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
+FIRST ?= $(shell printf '%d' 0x$(HEAD))
+SIMULATE_FLAGS = $(if $(filter small,$(SIZE)),--small) $(if $(JOBS),--jobs $(JOBS))
+run-seeds: $(SIMULATE)
+	$(SIMULATE) $(SIMULATE_FLAGS) $(if $(SEED),--seed $(SEED) -v,--seeds $(SEEDS) --first $(FIRST))
+run-small: $(SIMULATE)
+	$(SIMULATE) --small --seeds $(SEEDS) --first $(FIRST) --regressions tests/simulation/regressions.txt $(if $(QUIET),--quiet)
+simulate: ## whole clusters under seeded faults: make simulate [SEEDS=n | SEED=n] [SIZE=small]; without any, as in make test
+ifneq ($(SEED)$(SEEDS),)
+	@$(MAKE) --no-print-directory MODE=release run-seeds
+else
+	@$(MAKE) --no-print-directory MODE=release run-small SEEDS=10000
+	@$(MAKE) --no-print-directory MODE=asan run-small SEEDS=500 QUIET=1
+	@$(MAKE) --no-print-directory MODE=release run-seeds SEEDS=300
+endif
+
+exhaustive: $(BUILD)/.deps ## every small case: 3 nodes, 3 maintainers, 2 faults
+	@$(MAKE) --no-print-directory MODE=release run-exhaustive
+run-exhaustive: $(SIMULATE)
+	$(SIMULATE) --exhaustive
 
 # Readable traces of what the core does, one behaviour in each file.
 GOLDEN := $(BUILD)/golden
@@ -129,6 +146,12 @@ fakes: | $(BUILD)/.deps ## tests of the simulators themselves
 e2e: ## real binaries, built with ASan + UBSan, against the simulators
 	@$(MAKE) --no-print-directory MODE=asan all
 	@MODE=asan /usr/bin/python3 tests/e2e/run.py $(SCENARIO)
+
+BENCH := $(BUILD)/bench_core
+$(BENCH): $(BUILD)/tests/bench/bench_core.o $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+bench: $(BENCH) ## what the core costs in a large cluster, as a ratio to a small one
+	@$(BENCH)
 
 valgrind: all lint-deps ## one full drain with every sidecar under valgrind
 	@MODE=release /usr/bin/python3 tests/e2e/run.py --valgrind
@@ -157,7 +180,7 @@ sanitize: ## build everything and run the unit tests under ASan + UBSan
 
 # ---- checks ----
 
-SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c tests/golden/*.c)
+SOURCES := $(wildcard cmd/*/*.c pkg-c/*/*.c tests/unit/*.c tests/simulation/*.c tests/bench/*.c tests/golden/*.c)
 HEADERS := $(wildcard pkg-c/*/*.h tests/unit/*.h tests/simulation/*.h tests/golden/*.h)
 LINT_PACKAGES := clang-format clang-tidy cppcheck valgrind
 

@@ -77,10 +77,11 @@ static void count_reads(struct td_core *core)
 {
 	for (size_t i = 0; core->nodes.coordinator[0] && i < core->request_count; i++) {
 		struct td_request *request = core->requests[i];
-		bool listed = td_nodes_find(&core->nodes, request->capture) != NULL;
+		bool listed = td_nodes_find(&core->nodes, request->capture) != NULL, ours;
 
 		request->absent_reads = listed || !request->capture[0] ? 0 : request->absent_reads + 1;
-		request->last_reads = td_nodes_is_last(&core->nodes, request->capture) ? request->last_reads + 1 : 0;
+		ours = core->family == TD_FAMILY_MANAGED && strcmp(request->uid, core->active) == 0;
+		request->last_reads = td_nodes_is_last(&core->nodes, request->capture, ours) ? request->last_reads + 1 : 0;
 	}
 }
 
@@ -101,6 +102,8 @@ static void apply_nodes(struct td_core *core, const struct td_flight *flight, co
 		core->out_of_memory = true;
 		return;
 	}
+	core->marks_stale = true;
+	td_moves_count_coming(core);
 	td_verdict_coordinator(&core->verdict, flight->asked_ms, core->now_ms, core->nodes.coordinator);
 	count_reads(core);
 }
@@ -121,32 +124,19 @@ static void apply_workload(struct td_core *core, const struct td_flight *flight,
 	td_verdict_cluster(&core->verdict, flight->asked_ms, core->now_ms, result->workload->coordinator,
 			   (struct td_counts){.maintainers = w->target_maintainers, .dispatchers = w->target_dispatchers},
 			   w->unplaced_maintainers, w->unplaced_others);
-	for (size_t i = core->operators.count; i-- > 0;) { /* backwards: confirming removes */
-		const struct td_changefeed *changefeed;
-
-		if (i >= core->operators.count)
-			continue;
-		changefeed = td_workload_find(w, core->operators.items[i].changefeed);
-		if (changefeed)
-			(void)td_operators_confirm(&core->operators, w, changefeed);
-		else /* the changefeed itself is gone: nothing left to move */
-			td_operators_remove(&core->operators, &core->operators.items[i]);
-	}
+	for (size_t i = 0; i < result->workload->count; i++)
+		td_moves_observe(core, &result->workload->changefeeds[i], flight->asked_ms);
+	td_moves_drop_unlisted(core);
 }
 
 static void apply_changefeed(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
 {
-	const struct td_changefeed *changefeed;
-
 	if (result->outcome != TD_OUTCOME_DONE)
 		return; /* looked at again soon */
-	if (!td_workload_apply_one(&core->workload, &core->nodes, flight->asked_ms, result->changefeed)) {
+	if (!td_workload_apply_one(&core->workload, &core->nodes, result->changefeed))
 		core->out_of_memory = true;
-		return;
-	}
-	changefeed = td_workload_find(&core->workload, result->changefeed->name);
-	if (changefeed)
-		(void)td_operators_confirm(&core->operators, &core->workload, changefeed);
+	else
+		td_moves_observe(core, result->changefeed, flight->asked_ms);
 }
 
 static void apply_family(struct td_core *core, const struct td_result *result)
@@ -187,9 +177,8 @@ static void apply_result(struct td_core *core, const struct td_flight *flight, c
 		if (current)
 			apply_workload(core, flight, result);
 		break;
-	case TD_EFFECT_OBSERVE_CHANGEFEED:
-		if (current)
-			apply_changefeed(core, flight, result);
+	case TD_EFFECT_OBSERVE_CHANGEFEED: /* true whoever asked, like the next */
+		apply_changefeed(core, flight, result);
 		break;
 	case TD_EFFECT_OBSERVE_PROCESS:
 		if (current)
@@ -203,8 +192,7 @@ static void apply_result(struct td_core *core, const struct td_flight *flight, c
 	case TD_EFFECT_MOVE_MAINTAINER:
 	case TD_EFFECT_MOVE_DISPATCHER:
 	case TD_EFFECT_PLACE_MAINTAINER:
-		if (current)
-			td_drain_schedule_result(core, result);
+		td_moves_result(core, result);
 		break;
 	case TD_EFFECT_RESIGN: /* only a captures list shows whether it worked */
 		if (current && result->outcome != TD_OUTCOME_DONE)
@@ -239,6 +227,7 @@ bool td_core_step(struct td_core *core, int64_t now_ms, const struct td_input *i
 		td_requests_remove(core, input->uid);
 		break;
 	case TD_INPUT_BALANCE:
+		td_settle_want_balance(core);
 		break;
 	case TD_INPUT_RESULT:
 		if (td_core_take_flight(core, input->result->effect_id, &flight)) {
@@ -271,11 +260,12 @@ struct td_core_summary td_core_summary(const struct td_core *core)
 	struct td_request *queued[1];
 
 	return (struct td_core_summary){
+		.activity = core->activity,
 		.requests = core->request_count,
 		.queued = td_requests_queue(core, queued, 0),
 		.active_uid = core->active,
 		.moves_in_flight = core->operators.count,
-		.moves_confirmed = core->operators.confirmed,
-		.moves_failed = core->operators.failed,
+		.moves_confirmed = core->operators.totals.confirmed,
+		.moves_failed = core->operators.totals.refused + core->operators.totals.lost,
 	};
 }

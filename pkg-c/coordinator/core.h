@@ -128,10 +128,10 @@ enum td_effect_kind {
 	TD_EFFECT_OBSERVE_CHANGEFEED, /* changefeed */
 	TD_EFFECT_OBSERVE_PROCESS,    /* of node at address */
 	TD_EFFECT_DETECT_FAMILY,
-	TD_EFFECT_RESIGN,	   /* ask node at address to give up being TiCDC's coordinator */
-	TD_EFFECT_NATIVE_DRAIN,	   /* ask the coordinator at address to drain node; repeated, idempotent */
-	TD_EFFECT_MOVE_MAINTAINER, /* changefeed to node, asked of address */
-	TD_EFFECT_MOVE_DISPATCHER, /* table_id, mode of changefeed to node */
+	TD_EFFECT_RESIGN,	    /* ask node at address to give up being TiCDC's coordinator */
+	TD_EFFECT_NATIVE_DRAIN,	    /* ask the coordinator at address to drain node; repeated, idempotent */
+	TD_EFFECT_MOVE_MAINTAINER,  /* changefeed to node, asked of address */
+	TD_EFFECT_MOVE_DISPATCHER,  /* table_id, mode of changefeed to node */
 	TD_EFFECT_PLACE_MAINTAINER, /* a changefeed that has no maintainer gets one at node */
 	TD_EFFECT_KIND_COUNT
 };

@@ -7,6 +7,22 @@
 #include "coordinator/verdict.h"
 #include "coordinator/workload.h"
 
+/* How long it has been without progress. See stall.c. */
+struct td_stall {
+	int64_t progress_ms; /* the last progress; 0: not watched yet */
+	int64_t climbed_ms;  /* the last rung; 0: none since */
+	int rung;
+	uint64_t least_left, confirmed;
+	int settled;	     /* the most witnesses that ever were */
+	enum td_phase phase; /* the furthest */
+	char stuck[200];     /* what, for people; "": nothing is */
+};
+
+struct td_acknowledged {
+	char capture[TD_ID_MAX];
+	uint64_t epoch;
+};
+
 /* One drain request: what was asked, where it is, what its object shows. */
 struct td_request {
 	char uid[TD_ID_MAX];
@@ -40,7 +56,10 @@ struct td_request {
 	int64_t publish_not_before_ms;
 	int64_t since_ms; /* when it came to us: older captures lists say nothing about it */
 	int absent_reads; /* consecutive captures lists without its capture */
-	int last_reads;	  /* consecutive captures lists in which no other node could ever take work */
+	int last_reads;	  /* consecutive captures lists in which no other node could take work, for a reason that lasts */
+	struct td_acknowledged *acknowledged; /* sorted by capture */
+	size_t acknowledged_count;
+	struct td_stall stall;
 	struct td_request_view view;
 };
 
@@ -73,6 +92,7 @@ struct td_core {
 	char active[TD_ID_MAX]; /* uid of the request being worked on; "" */
 	int64_t active_ms;	/* since when */
 	uint64_t epoch_max;
+	bool marks_stale; /* nodes' leaving, queued and informed are older than what they are made from */
 
 	struct td_flight *flights;
 	size_t flight_count, flight_capacity;
@@ -82,7 +102,17 @@ struct td_core {
 	int64_t started_ms
 		[TD_EFFECT_KIND_COUNT]; /* last time an effect of the kind was queued; INT64_MIN: never in this drain */
 	int nodes_failures;		/* consecutive */
-	char note[160];			/* last error of an observation, for the message */
+
+	/* settle.c */
+	enum td_activity activity;
+	int64_t settle_until_ms; /* 0: not settling */
+	int64_t settle_gone_ms;	 /* since when settle_capture is gone; 0: it is not */
+	char settle_capture[TD_ID_MAX];
+	bool balance_wanted;
+	int64_t balance_not_before_ms, balance_until_ms; /* 0: not begun */
+	int balance_idle;				 /* readings in a row that showed nothing to move */
+
+	char note[160]; /* last error of an observation, for the message */
 };
 
 /* ---- core.c, effects.c ---- */
@@ -112,11 +142,17 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 void td_requests_remove(struct td_core *core, const char *uid);
 void td_requests_free_all(struct td_core *core);
 
+/* Whether the agent of a capture has acknowledged the request's present epoch. */
+bool td_request_is_acknowledged(const struct td_request *request, const char *capture);
+
 /* The only writers of phase and reason. enter: for the good life (Pending, Draining, Verifying, Drained, Released); finish: for the
  * other ends. The message is composed from the reason unless given. */
 void td_request_enter(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason);
 void td_request_finish(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason,
 		       const char *message);
+
+/* Draining, under an epoch above all others. Nothing is done before it is durable. */
+void td_request_take_epoch(struct td_core *core, struct td_request *request);
 
 /* Open requests that are not active, in the order in which they will run. Returns the count, at most max. */
 size_t td_requests_queue(const struct td_core *core, struct td_request **ret, size_t max);
@@ -150,17 +186,52 @@ void td_drain_take_over(struct td_core *core, struct td_request *request);
 /* Works on the active request, which is Draining or Verifying. */
 void td_drain_advance(struct td_core *core, struct td_request *request);
 
-/* ---- drain_scheduler.c ---- */
+/* ---- moves.c: request is the active one, or NULL while settling or balancing ---- */
 
-/* Looks after the moves under way: asks again, looks whether they are done. */
-void td_drain_follow_up(struct td_core *core, const struct td_request *request);
+size_t td_moves_free_slots(const struct td_core *core, const struct td_request *request);
 
-/* Looks after the moves under way and fills free slots with new ones off the target: maintainers first (if wanted), then
- * dispatchers. Needs a known workload. */
-void td_drain_schedule(struct td_core *core, const struct td_request *request, bool maintainers);
+/* Makes an operator for a piece of work (span: NULL for a maintainer) and sends its call. True as well when it has one already. False:
+ * nobody may receive work, or out of memory. */
+bool td_moves_start(struct td_core *core, const struct td_request *request, enum td_operator_kind kind,
+		    const struct td_changefeed *changefeed, const struct td_target_span *span);
 
-/* Applies a move call's answer to its operator. */
-void td_drain_schedule_result(struct td_core *core, const struct td_result *result);
+/* Looks after all moves under way: asks again, looks whether they are done. */
+void td_moves_follow_up(struct td_core *core, const struct td_request *request);
+
+void td_moves_result(struct td_core *core, const struct td_result *result);
+void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms);
+void td_moves_drop_unlisted(struct td_core *core); /* after a whole reading */
+void td_moves_count_coming(struct td_core *core);
+void td_moves_abandon(struct td_core *core, struct td_operator *op);
+
+/* Does not wait any longer for answered moves whose work is still where it was: sends them again at once, or forgets them so that
+ * the schedulers choose anew. */
+void td_moves_send_again(struct td_core *core);
+void td_moves_plan_anew(struct td_core *core);
+
+/* ---- scheduler_*.c: each fills free slots with operators; needs known books ---- */
+
+void td_schedule_basic(struct td_core *core, const struct td_request *request);
+void td_schedule_drain(struct td_core *core, const struct td_request *request);
+void td_schedule_balance(struct td_core *core, const struct td_request *request);
+
+/* Whether one more move (leaving: those under way) from one node to another makes the load more even. */
+bool td_balance_is_uneven(const struct td_node *from, const struct td_node *to, enum td_load kind, uint64_t leaving);
+
+/* ---- stall.c ---- */
+
+/* Watches the active request's progress; may end it. */
+void td_stall_watch(struct td_core *core, struct td_request *request);
+bool td_stall_wants_explicit_moves(const struct td_request *request);
+
+/* ---- settle.c ---- */
+
+/* The active request has ended; the family is still known. */
+void td_settle_drain_ended(struct td_core *core, const struct td_request *request);
+void td_settle_want_balance(struct td_core *core);
+
+/* What is to be done when no request is active. */
+void td_settle_advance(struct td_core *core);
 
 /* ---- describe.c ---- */
 

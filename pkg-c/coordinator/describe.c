@@ -68,7 +68,12 @@ static void describe(const struct td_core *core, const struct td_request *reques
 	else if (request->reason == TD_REASON_NO_DESTINATION)
 		(void)td_buf_append_format(out,
 					   "no capture can take the %u maintainers and %u dispatchers of %s now: all others "
-					   "are leaving or do not answer",
+					   "are leaving, are to be drained too, or do not answer",
+					   request->remaining.maintainers, request->remaining.dispatchers, who(request));
+	else if (request->reason == TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT)
+		(void)td_buf_append_format(out,
+					   "no other capture's sidecar has acknowledged this drain: %u maintainers and %u "
+					   "dispatchers of %s wait for one",
 					   request->remaining.maintainers, request->remaining.dispatchers, who(request));
 	else if (request->reason == TD_REASON_WAITING_FOR_NATIVE)
 		(void)td_buf_append_format(out, "TiCDC's drain call: %s", note);
@@ -88,6 +93,8 @@ void td_describe(const struct td_core *core, const struct td_request *request, c
 
 	td_buf_init(&out, TD_TEXT_MAX * 2);
 	describe(core, request, &out);
+	if (request->stall.stuck[0])
+		(void)td_buf_append_format(&out, "; %s", request->stall.stuck);
 	finish_text(&out, into, size);
 }
 
@@ -131,7 +138,7 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 		break;
 	case TD_REASON_NO_DESTINATION:
 		(void)td_buf_append_format(
-			&out, "no other capture can take the work of %s: it is the last one that is not leaving",
+			&out, "no other capture can take the work of %s: all others are leaving or are to be drained too",
 			who(request));
 		break;
 	case TD_REASON_FAKE_DRAIN:
@@ -143,6 +150,10 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 	case TD_REASON_CLASSIC:
 		(void)td_buf_append_format(&out, "family C (classic TiCDC) is not supported yet; %u tables remain on %s",
 					   left->dispatchers, who(request));
+		break;
+	case TD_REASON_STALLED:
+		(void)td_buf_append_format(&out, "given up: %u maintainers and %u dispatchers left on %s; %s",
+					   left->maintainers, left->dispatchers, who(request), request->stall.stuck);
 		break;
 	case TD_REASON_DRY_RUN:
 		(void)td_buf_append_format(&out,
@@ -157,7 +168,6 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 	case TD_REASON_WAITING_FOR_SLOT:
 	case TD_REASON_WAITING_FOR_CAPTURE:
 	case TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT:
-	case TD_REASON_STALLED:
 	case TD_REASON_DETECTING:
 	case TD_REASON_MOVING_COORDINATOR:
 	case TD_REASON_MOVING_MAINTAINERS:

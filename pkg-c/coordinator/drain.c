@@ -63,6 +63,10 @@ static void move_coordinator(struct td_core *core, const struct td_request *requ
 
 	if (strcmp(core->nodes.coordinator, request->capture) != 0)
 		return;
+	if (!td_nodes_has_candidate(&core->nodes, request->capture)) {
+		(void)td_text_copy(core->note, sizeof(core->note), "no other capture is alive");
+		return;
+	}
 	effect = td_core_emit_paced(core, TD_EFFECT_RESIGN, request->uid, RESIGN_AGAIN_MS);
 	if (effect) {
 		(void)td_text_copy(effect->address, sizeof(effect->address), request->address);
@@ -108,21 +112,38 @@ static bool is_unexplained(const struct td_core *core)
 	       core->workload.target_dispatchers == 0 && (left->maintainers || left->dispatchers);
 }
 
-static void execute(struct td_core *core, const struct td_request *request)
+/* More changefeeds run nowhere than are on their way. */
+static bool is_something_absent(const struct td_core *core)
 {
-	if (core->family == TD_FAMILY_MANAGED) {
-		if (!core->workload.known || is_unexplained(core))
-			td_drain_observe_workload(core, request, core->options.workload_poll_ms);
-		td_drain_schedule(core, request, true);
+	return core->workload.unplaced_maintainers > td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER, NULL) +
+							     td_operators_count(&core->operators, TD_OPERATOR_PLACE, NULL);
+}
+
+static void execute_managed(struct td_core *core, const struct td_request *request)
+{
+	if (!core->workload.known || is_unexplained(core) || is_something_absent(core))
+		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
+	td_moves_follow_up(core, request);
+	if (!core->workload.known)
 		return;
-	}
+	td_schedule_basic(core, request);
+	td_schedule_drain(core, request);
+}
+
+/* TiCDC moves; what it leaves behind, or does not move at all, we do. */
+static void execute_native(struct td_core *core, const struct td_request *request)
+{
+	bool explicit_moves = td_stall_wants_explicit_moves(request);
+
 	ask_native(core, request);
 	if (has_stragglers(core))
 		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
-	if (has_stragglers(core) && knows_stragglers(core))
-		td_drain_schedule(core, request, false);
-	else
-		td_drain_follow_up(core, request);
+	else if (explicit_moves)
+		td_drain_observe_workload(core, request, core->options.stall_ms);
+	td_moves_follow_up(core, request);
+	if ((has_stragglers(core) && knows_stragglers(core)) ||
+	    (explicit_moves && core->workload.known && core->workload.asked_ms >= request->stall.climbed_ms))
+		td_schedule_drain(core, request);
 }
 
 /* Progress for the object: the process' own numbers; the rate since the start gives the estimate. */
@@ -138,7 +159,9 @@ static void show_progress(struct td_core *core, struct td_request *request)
 	}
 	all = (uint64_t)request->initial.maintainers + request->initial.dispatchers;
 	left = (uint64_t)request->remaining.maintainers + request->remaining.dispatchers;
-	request->eta_ms = left < all && elapsed > 0 ? core->now_ms + (int64_t)(left * (uint64_t)elapsed / (all - left)) : 0;
+	request->eta_ms = left < all && elapsed > 0 && !request->stall.rung
+				  ? core->now_ms + (int64_t)(left * (uint64_t)elapsed / (all - left))
+				  : 0;
 }
 
 /* Nothing is seen on the target any more; whether that is true is another question. */
@@ -184,8 +207,9 @@ static enum td_reason moving_reason(const struct td_core *core, const struct td_
 
 	if (core->family == TD_FAMILY_NATIVE && answer->last_ms && !answer->known)
 		return TD_REASON_WAITING_FOR_NATIVE;
-	if (core->family == TD_FAMILY_MANAGED && !td_nodes_least_loaded(&core->nodes, TD_LOAD_MAINTAINERS, request->capture))
-		return TD_REASON_NO_DESTINATION; /* now: another may come */
+	if (core->family == TD_FAMILY_MANAGED && core->nodes.heap_count == 0)
+		return td_nodes_has_schedulable(&core->nodes) ? TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT
+							      : TD_REASON_NO_DESTINATION; /* now: another may come */
 	if (core->family == TD_FAMILY_MANAGED && is_unexplained(core))
 		return TD_REASON_WITNESSES_DISAGREE;
 	return request->remaining.maintainers > 0 ? TD_REASON_MOVING_MAINTAINERS : TD_REASON_MOVING_DISPATCHERS;
@@ -243,18 +267,15 @@ bool td_drain_family_is_known(struct td_core *core, struct td_request *request)
 
 void td_drain_take_over(struct td_core *core, struct td_request *request)
 {
-	request->recovered = false;
-	request->durable = false;
-	request->epoch = ++core->epoch_max;
-	request->queue_position = 0;
-	request->blocked_by[0] = '\0';
-	request->phase_dirty = request->dirty = true;
-	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS);
+	td_request_take_epoch(core, request);
 }
 
 static void work(struct td_core *core, struct td_request *request)
 {
-	execute(core, request);
+	if (core->family == TD_FAMILY_MANAGED)
+		execute_managed(core, request);
+	else
+		execute_native(core, request);
 	if (looks_empty(core))
 		verify(core, request);
 	else
@@ -271,7 +292,11 @@ void td_drain_advance(struct td_core *core, struct td_request *request)
 		(void)td_liveness_begin_drain(&node->liveness);
 	td_drain_observe_process(core, request);
 	show_progress(core, request);
-	if (!request->durable || !td_drain_family_is_known(core, request) || core->nodes.read_ms < request->since_ms)
+	if (!request->durable)
+		return;
+	td_stall_watch(core, request);
+	if (td_phase_is_final(request->phase) || !td_drain_family_is_known(core, request) ||
+	    core->nodes.read_ms < request->since_ms)
 		return;
 	if (core->family == TD_FAMILY_FAKE_DRAIN || core->family == TD_FAMILY_CLASSIC) {
 		td_drain_unsupported(core, request);

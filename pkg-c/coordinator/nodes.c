@@ -1,5 +1,4 @@
-/* See nodes.h. A list of captures is small (1 to 100): a sorted array and linear choices are the simplest thing that is
- * fast enough, and their order is total by construction. */
+/* See nodes.h. A list of captures is small (1 to 100): a sorted array. */
 #include "coordinator/nodes.h"
 
 #include "base/text.h"
@@ -15,6 +14,8 @@ void td_nodes_init(struct td_nodes *nodes)
 void td_nodes_done(struct td_nodes *nodes)
 {
 	free(nodes->items);
+	for (int i = 0; i < TD_LOAD_COUNT; i++)
+		free(nodes->heap[i]);
 	td_nodes_init(nodes);
 }
 
@@ -52,17 +53,31 @@ static void fill(struct td_node *node, const struct td_node_view *view)
 	take_reported_liveness(node, view->reported_liveness);
 }
 
+/* Room for a table of that many nodes. False: out of memory, nothing changed but room. */
+static bool reserve(struct td_nodes *nodes, size_t count, struct td_node **ret)
+{
+	for (int i = 0; i < TD_LOAD_COUNT; i++) {
+		struct td_node **heap = realloc(nodes->heap[i], (count + 1) * sizeof(struct td_node *));
+
+		if (!heap)
+			return false;
+		nodes->heap[i] = heap;
+	}
+	*ret = calloc(count + 1, sizeof(**ret));
+	return *ret != NULL;
+}
+
 bool td_nodes_apply(struct td_nodes *nodes, int64_t now_ms, const struct td_nodes_view *view)
 {
-	struct td_node *items = calloc(view->count ? view->count : 1, sizeof(*items));
+	size_t room = view->count > nodes->count ? view->count : nodes->count;
+	struct td_node *items;
 
-	if (!items)
+	if (!reserve(nodes, room, &items))
 		return false;
 	for (size_t i = 0; i < view->count; i++) {
 		const struct td_node *known = td_nodes_find(nodes, view->nodes[i].id);
 
-		if (known)
-			items[i] = *known;
+		items[i] = known ? *known : (struct td_node){.informed = true};
 		fill(&items[i], &view->nodes[i]);
 	}
 	qsort(items, view->count, sizeof(*items), by_id);
@@ -76,6 +91,7 @@ bool td_nodes_apply(struct td_nodes *nodes, int64_t now_ms, const struct td_node
 	(void)td_text_copy(nodes->coordinator, sizeof(nodes->coordinator), view->coordinator);
 	nodes->reads++;
 	nodes->read_ms = now_ms;
+	td_destinations_rebuild(nodes);
 	return true;
 }
 
@@ -99,42 +115,51 @@ struct td_node *td_nodes_of_pod(const struct td_nodes *nodes, const char *pod)
 	return found;
 }
 
+static bool is_alive(const struct td_node *node)
+{
+	return td_liveness_of(&node->liveness) == TD_ALIVE && node->reported_liveness == TD_ALIVE;
+}
+
 bool td_node_is_schedulable(const struct td_node *node)
 {
-	return td_liveness_of(&node->liveness) == TD_ALIVE && node->reported_liveness == TD_ALIVE && node->answers &&
-	       !node->leaving && !node->pod_terminating;
+	return is_alive(node) && node->answers && !node->leaving && !node->queued && !node->pod_terminating;
 }
 
-static uint64_t load_of(const struct td_node *node, enum td_load load)
-{
-	return load == TD_LOAD_MAINTAINERS ? (uint64_t)node->maintainers + node->maintainers_coming
-					   : (uint64_t)node->dispatchers + node->dispatchers_coming;
-}
-
-static bool is_better(const struct td_node *node, const struct td_node *best, enum td_load load)
-{
-	return node->queued != best->queued ? best->queued : load_of(node, load) < load_of(best, load);
-}
-
-struct td_node *td_nodes_least_loaded(const struct td_nodes *nodes, enum td_load load, const char *except)
-{
-	struct td_node *best = NULL;
-
-	for (size_t i = 0; i < nodes->count; i++) {
-		struct td_node *node = &nodes->items[i];
-
-		if (!td_node_is_schedulable(node) || (except && strcmp(node->id, except) == 0))
-			continue;
-		if (!best || is_better(node, best, load))
-			best = node;
-	}
-	return best;
-}
-
-bool td_nodes_is_last(const struct td_nodes *nodes, const char *id)
+bool td_nodes_has_schedulable(const struct td_nodes *nodes)
 {
 	for (size_t i = 0; i < nodes->count; i++)
-		if (strcmp(nodes->items[i].id, id) != 0 && !nodes->items[i].pod_terminating)
+		if (td_node_is_schedulable(&nodes->items[i]))
+			return true;
+	return false;
+}
+
+bool td_node_is_candidate(const struct td_nodes *nodes, const struct td_node *node)
+{
+	return is_alive(node) || nodes->count == 1;
+}
+
+bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except)
+{
+	for (size_t i = 0; i < nodes->count; i++)
+		if (strcmp(nodes->items[i].id, except) != 0 && td_node_is_candidate(nodes, &nodes->items[i]))
+			return true;
+	return false;
+}
+
+/* That a node does not answer, or has not said how it is, may pass. */
+static bool is_lost_to_us(const struct td_node *node)
+{
+	return node->leaving || node->queued || td_liveness_of(&node->liveness) != TD_ALIVE ||
+	       node->reported_liveness >= TD_DRAINING;
+}
+
+bool td_nodes_is_last(const struct td_nodes *nodes, const char *id, bool ours)
+{
+	for (size_t i = 0; i < nodes->count; i++) {
+		const struct td_node *node = &nodes->items[i];
+
+		if (strcmp(node->id, id) != 0 && !node->pod_terminating && !(ours && is_lost_to_us(node)))
 			return false;
+	}
 	return true;
 }

@@ -1,11 +1,16 @@
 /* The node manager: which captures are registered, how alive each is, how much work it carries, and who may receive more.
  *
  * A node enters with the first captures list that names it and leaves with the first that does not, together with its liveness: the table
- * never grows beyond the list. Sorted by id. */
+ * never grows beyond the list. Sorted by id.
+ *
+ * Destinations (destinations.c) are the nodes that may receive work, in two heaps: by maintainers and by dispatchers. The least loaded
+ * one is on top; a change of load moves its node in O(log nodes). */
 #ifndef TD_COORDINATOR_NODES_H
 #define TD_COORDINATOR_NODES_H
 
 #include "coordinator/liveness.h"
+
+enum td_load { TD_LOAD_MAINTAINERS, TD_LOAD_DISPATCHERS, TD_LOAD_COUNT };
 
 struct td_node {
 	char id[TD_ID_MAX];
@@ -16,12 +21,15 @@ struct td_node {
 	bool is_coordinator;
 	bool answers;
 	bool pod_terminating;
-	bool leaving; /* being drained, or was: never a destination; kept by the core, like the next */
-	bool queued; /* to be drained later: a destination only when there is no other, for it has to give up again what it gets */
 
-	/* Load by the cluster's books, plus moves of ours that are on their way there. */
-	uint32_t maintainers, dispatchers;
-	uint32_t maintainers_coming, dispatchers_coming;
+	/* Kept by the core, from its requests. */
+	bool leaving;  /* being drained, or was */
+	bool queued;   /* to be drained later */
+	bool informed; /* its agent knows of the drain that is on, or none is on */
+
+	/* By the cluster's books, and moves of ours that are on their way here. Changed by td_node_add_load and whole readings only. */
+	uint32_t load[TD_LOAD_COUNT], coming[TD_LOAD_COUNT];
+	size_t heap_at[TD_LOAD_COUNT]; /* place in the heap + 1; 0: no destination */
 };
 
 struct td_nodes {
@@ -31,6 +39,8 @@ struct td_nodes {
 	int coordinator_reads;	     /* consecutive lists that named this coordinator */
 	int reads;		     /* lists applied so far */
 	int64_t read_ms;
+	struct td_node **heap[TD_LOAD_COUNT]; /* destinations; room for all nodes */
+	size_t heap_count;
 };
 
 void td_nodes_init(struct td_nodes *nodes);
@@ -47,16 +57,32 @@ struct td_node *td_nodes_at_address(const struct td_nodes *nodes, const char *ad
 /* The node of a pod; as above, the one that answers. NULL: none. */
 struct td_node *td_nodes_of_pod(const struct td_nodes *nodes, const char *pod);
 
-/* May receive work: Alive by us and by its own word, answering, not leaving, its pod not terminating. */
+/* May receive work: Alive by us and by its own word, answering, not leaving nor to be drained, its pod not terminating. informed is
+ * asked for separately: it is the one thing that a moment's patience may change. */
 bool td_node_is_schedulable(const struct td_node *node);
+bool td_nodes_has_schedulable(const struct td_nodes *nodes);
 
-enum td_load { TD_LOAD_MAINTAINERS, TD_LOAD_DISPATCHERS };
+/* May become TiCDC's coordinator: Alive, or the only node left. Source: mission.md, property 9. */
+bool td_node_is_candidate(const struct td_nodes *nodes, const struct td_node *node);
+bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except);
 
-/* The schedulable node with the lowest load, counting what is on its way; ties go to the lower id; those that are queued to be
- * drained come last. except: an id, or NULL. NULL: nobody may receive work. */
-struct td_node *td_nodes_least_loaded(const struct td_nodes *nodes, enum td_load load, const char *except);
+/* True when no node but id can take work as things stand: none is registered, or all others' pods are terminating. With ours, when
+ * it is we who place: or are to be drained themselves, or are not Alive any more. */
+bool td_nodes_is_last(const struct td_nodes *nodes, const char *id, bool ours);
 
-/* True when no node but id can ever receive work as things stand: none is registered, or all others' pods are terminating. */
-bool td_nodes_is_last(const struct td_nodes *nodes, const char *id);
+/* ---- destinations.c ---- */
+
+/* Makes both heaps anew: after a captures list, a whole reading of the books, or a change of the flags above. O(nodes). */
+void td_destinations_rebuild(struct td_nodes *nodes);
+
+/* The destination with the lowest load, counting what is on its way; ties go to the lower id. NULL: nobody may receive work. */
+struct td_node *td_destinations_least_loaded(const struct td_nodes *nodes, enum td_load load);
+
+/* load plus coming. */
+uint64_t td_node_load(const struct td_node *node, enum td_load load);
+
+/* Adds to (or with a negative number takes from) the books' load or what is coming; never below 0. node may be NULL. */
+void td_node_add_load(struct td_nodes *nodes, struct td_node *node, enum td_load load, int by);
+void td_node_add_coming(struct td_nodes *nodes, struct td_node *node, enum td_load load, int by);
 
 #endif

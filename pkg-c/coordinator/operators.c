@@ -9,11 +9,28 @@ void td_operators_init(struct td_operators *operators)
 	*operators = (struct td_operators){0};
 }
 
+static void remove_one(struct td_operators *operators, struct td_operator *op)
+{
+	free(op->changefeed);
+	*op = operators->items[--operators->count];
+}
+
+void td_operators_abandon(struct td_operators *operators, struct td_operator *op)
+{
+	operators->totals.abandoned++;
+	remove_one(operators, op);
+}
+
+void td_operators_confirm(struct td_operators *operators, struct td_operator *op)
+{
+	operators->totals.confirmed++;
+	remove_one(operators, op);
+}
+
 void td_operators_clear(struct td_operators *operators)
 {
-	for (size_t i = 0; i < operators->count; i++)
-		free(operators->items[i].changefeed);
-	operators->count = 0;
+	while (operators->count)
+		td_operators_abandon(operators, &operators->items[operators->count - 1]);
 }
 
 void td_operators_done(struct td_operators *operators)
@@ -49,14 +66,14 @@ struct td_operator *td_operators_add(struct td_operators *operators, enum td_ope
 		return NULL;
 	}
 	op = &operators->items[operators->count++];
-	*op = (struct td_operator){.kind = kind, .changefeed = name, .table_id = table_id, .mode = mode};
+	*op = (struct td_operator){.kind = kind, .changefeed = name, .table_id = table_id, .mode = mode, .at_origin = true};
+	operators->totals.created++;
 	return op;
 }
 
-void td_operators_remove(struct td_operators *operators, struct td_operator *op)
+static bool is_about_maintainer(enum td_operator_kind kind)
 {
-	free(op->changefeed);
-	*op = operators->items[--operators->count];
+	return kind != TD_OPERATOR_DISPATCHER;
 }
 
 struct td_operator *td_operators_find(const struct td_operators *operators, enum td_operator_kind kind,
@@ -65,8 +82,8 @@ struct td_operator *td_operators_find(const struct td_operators *operators, enum
 	for (size_t i = 0; i < operators->count; i++) {
 		struct td_operator *op = &operators->items[i];
 
-		if (op->kind == kind && op->table_id == table_id && op->mode == mode &&
-		    strcmp(op->changefeed, changefeed) == 0)
+		if (is_about_maintainer(op->kind) == is_about_maintainer(kind) && op->table_id == table_id &&
+		    op->mode == mode && strcmp(op->changefeed, changefeed) == 0)
 			return op;
 	}
 	return NULL;
@@ -80,40 +97,56 @@ struct td_operator *td_operators_by_effect(const struct td_operators *operators,
 	return NULL;
 }
 
-size_t td_operators_count(const struct td_operators *operators, enum td_operator_kind kind)
+size_t td_operators_count(const struct td_operators *operators, enum td_operator_kind kind, const char *changefeed)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < operators->count; i++)
-		count += operators->items[i].kind == kind;
+		count += operators->items[i].kind == kind &&
+			 (!changefeed || strcmp(operators->items[i].changefeed, changefeed) == 0);
 	return count;
 }
 
-/* Left the target: gone from its list and, for a maintainer, at home somewhere (an empty address is the middle of a move). */
-static bool has_left(const struct td_operator *op, const struct td_workload *workload,
-		     const struct td_changefeed *changefeed)
+enum where { AT_ORIGIN, BETWEEN, ELSEWHERE };
+
+/* An empty address is the middle of a move. */
+static enum where maintainer_is(const struct td_operator *op, const struct td_changefeed_view *view)
 {
-	if (!changefeed->running)
-		return true;
-	if (op->kind == TD_OPERATOR_MAINTAINER)
-		return changefeed->maintainer_addr[0] && !td_workload_maintainer_on_target(workload, changefeed);
-	return !td_changefeed_has_span(changefeed, op->table_id, op->mode) && changefeed->unplaced == 0;
+	if (op->kind == TD_OPERATOR_PLACE)
+		return view->maintainer_addr[0] ? ELSEWHERE : AT_ORIGIN;
+	if (!view->maintainer_addr[0])
+		return BETWEEN;
+	return strcmp(view->maintainer_addr, op->origin_address) == 0 ? AT_ORIGIN : ELSEWHERE;
 }
 
-size_t td_operators_confirm(struct td_operators *operators, const struct td_workload *workload,
-			    const struct td_changefeed *changefeed)
+/* A table can be several spans: all of them must have left. While anything of the changefeed is placed nowhere its list is not
+ * trusted: it may be the list of a maintainer that is not bootstrapped. */
+static enum where dispatcher_is(const struct td_operator *op, const struct td_changefeed_view *view)
 {
-	size_t confirmed = 0;
+	bool settled = view->tables_known && view->triggers_unplaced == 0;
 
-	for (size_t i = operators->count; i-- > 0;) {
-		struct td_operator *op = &operators->items[i];
+	for (size_t i = 0; view->tables_known && i < view->span_count; i++) {
+		const struct td_span *span = &view->spans[i];
 
-		if (op->state == TD_OPERATOR_SENT || strcmp(op->changefeed, changefeed->name) != 0 ||
-		    !has_left(op, workload, changefeed))
-			continue;
-		td_operators_remove(operators, op);
-		confirmed++;
+		settled = settled && span->node[0];
+		if (span->table_id == op->table_id && span->mode == op->mode && strcmp(span->node, op->origin) == 0)
+			return AT_ORIGIN;
 	}
-	operators->confirmed += confirmed;
-	return confirmed;
+	return settled ? ELSEWHERE : BETWEEN;
+}
+
+static enum where work_is(const struct td_operator *op, const struct td_changefeed_view *view)
+{
+	if (!view->running)
+		return ELSEWHERE; /* stopped: it runs nowhere, and wants to */
+	return is_about_maintainer(op->kind) ? maintainer_is(op, view) : dispatcher_is(op, view);
+}
+
+bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms)
+{
+	enum where where = work_is(op, view);
+
+	op->at_origin = where == AT_ORIGIN;
+	op->seen_ms = asked_ms;
+	return where == ELSEWHERE && op->state != TD_OPERATOR_SENT;
 }

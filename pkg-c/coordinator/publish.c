@@ -54,6 +54,14 @@ void td_requests_publish(struct td_core *core)
 	}
 }
 
+/* The write that was to make our epoch durable met another version of the object: somebody else may have taken this very epoch there.
+ * Nobody has acted under ours yet, so it costs nothing to take a higher one. */
+static void void_epoch(struct td_core *core, struct td_request *request, const struct td_flight *flight)
+{
+	if (flight->epoch && flight->epoch == request->epoch && !request->durable && !td_phase_is_final(request->phase))
+		request->epoch = ++core->epoch_max;
+}
+
 void td_requests_published(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
 {
 	struct td_request *request = td_requests_find(core, flight->uid);
@@ -61,6 +69,8 @@ void td_requests_published(struct td_core *core, const struct td_flight *flight,
 	if (!request)
 		return;
 	if (result->outcome != TD_OUTCOME_DONE) {
+		if (result->outcome == TD_OUTCOME_FAILED)
+			void_epoch(core, request, flight);
 		request->dirty = request->phase_dirty = true;
 		request->publish_not_before_ms = core->now_ms + core->options.publish_interval_ms;
 		return;
@@ -115,6 +125,7 @@ const struct td_request_view *td_request_view_of(struct td_request *request)
 		.eta_ms = request->eta_ms,
 		.witnesses = request->witnesses,
 		.coordinator = request->coordinator,
+		.stalled_ms = request->stall.rung ? request->stall.progress_ms : 0,
 	};
 	return &request->view;
 }

@@ -28,12 +28,22 @@ static void expire(struct td_core *core)
 	}
 }
 
-/* Captures that some request is about are no destinations: those being drained, and those that were and still run; those that
- * are queued only if there is no other (when all are to be drained one after the other, the first must go somewhere). */
-static void mark_leaving(struct td_core *core)
+/* What requests mean for nodes as destinations. Those that are drained, or were and still run, are leaving; those that are to be
+ * drained next are queued; and while a drain is on, only those whose agents have acknowledged it are informed. */
+static void mark_nodes(struct td_core *core)
 {
-	for (size_t i = 0; i < core->nodes.count; i++)
-		core->nodes.items[i].leaving = core->nodes.items[i].queued = false;
+	const struct td_request *active = td_requests_find(core, core->active);
+	bool on = active && (active->phase == TD_PHASE_DRAINING || active->phase == TD_PHASE_VERIFYING);
+
+	if (!core->marks_stale)
+		return;
+	core->marks_stale = false;
+	for (size_t i = 0; i < core->nodes.count; i++) {
+		struct td_node *node = &core->nodes.items[i];
+
+		node->leaving = node->queued = false;
+		node->informed = !on || td_request_is_acknowledged(active, node->id);
+	}
 	for (size_t i = 0; i < core->request_count; i++) {
 		const struct td_request *request = core->requests[i];
 		struct td_node *node = td_nodes_find(&core->nodes, request->capture);
@@ -46,18 +56,23 @@ static void mark_leaving(struct td_core *core)
 		node->queued = node->queued || pending;
 		node->leaving = node->leaving || (request->epoch && request->phase != TD_PHASE_FAILED);
 	}
+	td_destinations_rebuild(&core->nodes);
 }
 
 static void retarget(struct td_core *core, struct td_request *request)
 {
 	static const enum td_effect_kind kinds[] = {TD_EFFECT_DETECT_FAMILY, TD_EFFECT_OBSERVE_WORKLOAD,
 						    TD_EFFECT_OBSERVE_PROCESS, TD_EFFECT_NATIVE_DRAIN, TD_EFFECT_RESIGN};
+	const struct td_request *before = td_requests_find(core, core->active);
 
+	if (before && td_phase_is_final(before->phase))
+		td_settle_drain_ended(core, before);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		core->started_ms[kinds[i]] = INT64_MIN;
 	(void)td_text_copy(core->active, sizeof(core->active), request ? request->uid : "");
 	core->active_ms = core->now_ms;
-	td_operators_clear(&core->operators);
+	core->marks_stale = true;
+	core->activity = request ? TD_ACTIVITY_DRAINING : TD_ACTIVITY_IDLE;
 	core->family = TD_FAMILY_UNKNOWN; /* an upgrade may have changed it since the last drain */
 	if (request)
 		request->family = TD_FAMILY_UNKNOWN;
@@ -159,12 +174,8 @@ static void begin(struct td_core *core, struct td_request *request)
 		td_request_finish(core, request, TD_PHASE_CANCELLED, TD_REASON_DRY_RUN, NULL);
 		return;
 	}
-	request->epoch = ++core->epoch_max;
 	request->started_ms = core->now_ms;
-	request->queue_position = 0;
-	request->blocked_by[0] = '\0';
-	request->durable = false;
-	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS);
+	td_request_take_epoch(core, request);
 }
 
 /* Reads family, workload and process. True when the drain may be planned. */
@@ -191,7 +202,7 @@ static void prepare(struct td_core *core, struct td_request *request)
 		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_NO_DESTINATION, NULL);
 		return;
 	}
-	if (td_nodes_is_last(&core->nodes, request->capture))
+	if (td_nodes_is_last(&core->nodes, request->capture, false))
 		return; /* once more to be certain; nobody could tell the family now anyway */
 	if (!is_planned(core, request)) {
 		td_request_enter(core, request, TD_PHASE_PENDING, TD_REASON_DETECTING);
@@ -201,6 +212,8 @@ static void prepare(struct td_core *core, struct td_request *request)
 		td_drain_unsupported(core, request);
 		return;
 	}
+	if (td_nodes_is_last(&core->nodes, request->capture, core->family == TD_FAMILY_MANAGED))
+		return; /* the same, now that we know that it is we who place */
 	holder = slot_holder(core, request);
 	if (holder) {
 		(void)td_text_copy(request->blocked_by, sizeof(request->blocked_by), label_of(holder->pod, holder->id));
@@ -275,7 +288,7 @@ void td_queue_advance(struct td_core *core)
 	if (count > QUEUE_MAX)
 		count = QUEUE_MAX;
 	active = pick(core, queue, count);
-	mark_leaving(core);
+	mark_nodes(core);
 	if (active)
 		work_on(core, active);
 	open = count_open((const struct td_request *const *)queue, count, active);
@@ -286,6 +299,8 @@ void td_queue_advance(struct td_core *core)
 			td_core_want(core, core->now_ms); /* the next one is not kept waiting */
 	}
 	show_queue(core, queue, count, active);
-	if (open) /* otherwise idle: TiCDC is left alone */
+	if (!active)
+		td_settle_advance(core);
+	if (open) /* otherwise, and when nothing is to be settled, TiCDC is left alone */
 		observe_nodes(core, active);
 }

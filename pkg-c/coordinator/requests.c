@@ -52,12 +52,10 @@ static struct td_request *add(struct td_core *core, const char *uid)
 
 /* Takes over what another coordinator made durable. A drain in the middle is done again from its start under a new epoch:
  * every step of it is idempotent, and nothing but observation says how far it came. */
-static void recover(struct td_core *core, struct td_request *request, const struct td_request_input *input)
+static void recover(struct td_request *request, const struct td_request_input *input)
 {
 	bool began = input->drained_capture && input->drained_capture[0];
 
-	if (input->epoch > core->epoch_max)
-		core->epoch_max = input->epoch;
 	if (input->phase == TD_PHASE_PENDING || (!began && !td_phase_is_final(input->phase)))
 		return; /* a drain in the middle that does not know of what has not done anything either */
 	request->phase = input->phase;
@@ -68,6 +66,49 @@ static void recover(struct td_core *core, struct td_request *request, const stru
 	request->started = true;
 	request->started_ms = input->started_ms;
 	request->recovered = !td_phase_is_final(input->phase);
+}
+
+static void request_free(struct td_request *request)
+{
+	free(request->acknowledged);
+	free(request);
+}
+
+static int by_capture(const void *a, const void *b)
+{
+	return strcmp(((const struct td_acknowledged *)a)->capture, ((const struct td_acknowledged *)b)->capture);
+}
+
+static void take_acknowledgements(struct td_core *core, struct td_request *request, const struct td_request_input *input)
+{
+	size_t count = input->acknowledgement_count;
+	struct td_acknowledged *taken = count ? calloc(count, sizeof(*taken)) : NULL;
+
+	if (count && !taken) {
+		core->out_of_memory = true;
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		(void)td_text_copy(taken[i].capture, sizeof(taken[i].capture), input->acknowledgements[i].capture);
+		taken[i].epoch = input->acknowledgements[i].epoch;
+	}
+	if (count)
+		qsort(taken, count, sizeof(*taken), by_capture);
+	free(request->acknowledged);
+	request->acknowledged = taken;
+	request->acknowledged_count = count;
+}
+
+bool td_request_is_acknowledged(const struct td_request *request, const char *capture)
+{
+	struct td_acknowledged key;
+	const struct td_acknowledged *found;
+
+	(void)td_text_copy(key.capture, sizeof(key.capture), capture);
+	found = request->acknowledged_count
+			? bsearch(&key, request->acknowledged, request->acknowledged_count, sizeof(key), by_capture)
+			: NULL;
+	return found && found->epoch == request->epoch;
 }
 
 /* Whom to drain. Once a drain has begun its target is what it is, whatever becomes of the spec. */
@@ -107,11 +148,14 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 {
 	struct td_request *request = td_requests_find(core, input->uid);
 
+	core->marks_stale = true;
+	if (input->epoch > core->epoch_max) /* whoever gave it out: ours are above all that were seen */
+		core->epoch_max = input->epoch;
 	if (!request) {
 		request = add(core, input->uid);
 		if (!request)
 			return;
-		recover(core, request, input);
+		recover(request, input);
 		if (!td_phase_is_final(request->phase)) {
 			request->reason = TD_REASON_DETECTING;
 			request->durable = false;
@@ -124,6 +168,7 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 		return;
 	}
 	take_spec(request, input);
+	take_acknowledgements(core, request, input);
 	if (ended_elsewhere(request, input)) {
 		td_request_enter(core, request, input->phase, request->reason);
 		request->dirty = request->phase_dirty = false; /* it is written already */
@@ -138,7 +183,8 @@ void td_requests_remove(struct td_core *core, const char *uid)
 
 	if (index >= core->request_count || strcmp(core->requests[index]->uid, uid) != 0)
 		return;
-	free(core->requests[index]);
+	core->marks_stale = true;
+	request_free(core->requests[index]);
 	memmove(&core->requests[index], &core->requests[index + 1],
 		(core->request_count - index - 1) * sizeof(struct td_request *));
 	core->request_count--;
@@ -147,12 +193,13 @@ void td_requests_remove(struct td_core *core, const char *uid)
 void td_requests_free_all(struct td_core *core)
 {
 	for (size_t i = 0; i < core->request_count; i++)
-		free(core->requests[i]);
+		request_free(core->requests[i]);
 	free(core->requests);
 }
 
 static void set_phase(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason)
 {
+	core->marks_stale = core->marks_stale || request->phase != phase;
 	if (request->phase != phase || request->reason != reason)
 		request->dirty = request->phase_dirty = true;
 	request->phase = phase;
@@ -164,6 +211,18 @@ static void set_phase(struct td_core *core, struct td_request *request, enum td_
 void td_request_enter(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason)
 {
 	set_phase(core, request, phase, reason);
+}
+
+void td_request_take_epoch(struct td_core *core, struct td_request *request)
+{
+	request->epoch = ++core->epoch_max;
+	request->recovered = request->durable = false;
+	request->queue_position = 0;
+	request->blocked_by[0] = '\0';
+	request->stall = (struct td_stall){0};
+	request->phase_dirty = request->dirty = true;
+	core->marks_stale = true;
+	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS);
 }
 
 void td_request_finish(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason,

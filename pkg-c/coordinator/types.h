@@ -111,11 +111,11 @@ enum td_phase {
 /* Why a request is where it is: one word for status, conditions, events and metrics alike. */
 enum td_reason {
 	TD_REASON_NONE,
-	TD_REASON_QUEUED,	       /* another drain is active */
-	TD_REASON_WAITING_FOR_SLOT,    /* TiCDC keeps its one drain slot until the last target leaves */
-	TD_REASON_WAITING_FOR_CAPTURE, /* the pod exists, no capture is registered for it */
+	TD_REASON_QUEUED,		       /* another drain is active */
+	TD_REASON_WAITING_FOR_SLOT,	       /* TiCDC keeps its one drain slot until the last target leaves */
+	TD_REASON_WAITING_FOR_CAPTURE,	       /* the pod exists, no capture is registered for it */
 	TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT, /* no destination's agent has confirmed yet that it knows of the drain */
-	TD_REASON_DETECTING,	       /* finding out the family */
+	TD_REASON_DETECTING,		       /* finding out the family */
 	TD_REASON_MOVING_COORDINATOR,
 	TD_REASON_MOVING_MAINTAINERS,
 	TD_REASON_MOVING_DISPATCHERS,

@@ -28,6 +28,7 @@ static void forget(struct td_workload *workload)
 	workload->known = false;
 	workload->target_maintainers = workload->target_dispatchers = 0;
 	workload->unplaced_maintainers = workload->unplaced_others = 0;
+	memset(workload->cursors, 0, sizeof(workload->cursors));
 }
 
 void td_workload_done(struct td_workload *workload)
@@ -57,7 +58,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp((*(struct td_changefeed *const *)a)->name, (*(struct td_changefeed *const *)b)->name);
 }
 
-struct td_changefeed *td_workload_find(const struct td_workload *workload, const char *name)
+/* Index of a name; workload->count when it is not there. */
+static size_t index_of(const struct td_workload *workload, const char *name)
 {
 	size_t low = 0, high = workload->count;
 
@@ -66,13 +68,20 @@ struct td_changefeed *td_workload_find(const struct td_workload *workload, const
 		int order = strcmp(workload->items[middle]->name, name);
 
 		if (order == 0)
-			return workload->items[middle];
+			return middle;
 		if (order < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return NULL;
+	return workload->count;
+}
+
+struct td_changefeed *td_workload_find(const struct td_workload *workload, const char *name)
+{
+	size_t index = index_of(workload, name);
+
+	return index < workload->count ? workload->items[index] : NULL;
 }
 
 bool td_workload_maintainer_on_target(const struct td_workload *workload, const struct td_changefeed *changefeed)
@@ -87,6 +96,52 @@ bool td_changefeed_has_span(const struct td_changefeed *changefeed, int64_t tabl
 
 	return changefeed->span_count &&
 	       bsearch(&key, changefeed->spans, changefeed->span_count, sizeof(key), by_span) != NULL;
+}
+
+#define CERTAIN_READS 2 /* an empty address can be the middle of a move: twice is absent */
+
+static bool wants(const struct td_workload *workload, const struct td_changefeed *changefeed, enum td_want want)
+{
+	if (!changefeed->running)
+		return false;
+	if (want == TD_WANT_DISPATCHERS)
+		return changefeed->span_cursor < changefeed->span_count;
+	if (want == TD_WANT_PLACE)
+		return !changefeed->maintainer_addr[0] && changefeed->absent_reads >= CERTAIN_READS;
+	return td_workload_maintainer_on_target(workload, changefeed);
+}
+
+struct td_changefeed *td_workload_next(struct td_workload *workload, enum td_want want)
+{
+	size_t *cursor = &workload->cursors[want];
+
+	while (*cursor < workload->count && !wants(workload, workload->items[*cursor], want))
+		(*cursor)++;
+	return *cursor < workload->count ? workload->items[*cursor] : NULL;
+}
+
+void td_workload_skip(struct td_workload *workload, enum td_want want)
+{
+	workload->cursors[want]++;
+}
+
+void td_workload_revisit(struct td_workload *workload, const char *name, enum td_want want)
+{
+	size_t index = index_of(workload, name);
+
+	if (index == workload->count)
+		return;
+	if (want == TD_WANT_DISPATCHERS)
+		workload->items[index]->span_cursor = 0;
+	if (index < workload->cursors[want])
+		workload->cursors[want] = index;
+}
+
+void td_workload_rewind(struct td_workload *workload, enum td_want want)
+{
+	workload->cursors[want] = 0;
+	for (size_t i = 0; want == TD_WANT_DISPATCHERS && i < workload->count; i++)
+		workload->items[i]->span_cursor = 0;
 }
 
 /* Adds (sign 1) or takes away (sign -1) a changefeed's share of the sums. */
@@ -128,32 +183,25 @@ static bool take_spans(const struct td_workload *workload, struct td_changefeed 
 	free(changefeed->spans);
 	changefeed->spans = spans;
 	changefeed->span_count = count;
+	changefeed->span_cursor = 0;
 	changefeed->unplaced = unplaced;
 	return true;
 }
 
 /* The one place where a changefeed's books change. */
-static bool update(struct td_workload *workload, struct td_changefeed *changefeed, int64_t asked_ms,
-		   const struct td_changefeed_view *view)
+static bool update(struct td_workload *workload, struct td_changefeed *changefeed, const struct td_changefeed_view *view)
 {
 	account(workload, changefeed, -1);
 	if (view->tables_known && !take_spans(workload, changefeed, view)) {
 		account(workload, changefeed, 1);
 		return false;
 	}
-	changefeed->asked_ms = asked_ms;
 	changefeed->running = view->running;
 	(void)td_text_copy(changefeed->maintainer_addr, sizeof(changefeed->maintainer_addr), view->maintainer_addr);
+	if (!view->running || view->maintainer_addr[0])
+		changefeed->absent_reads = 0;
 	account(workload, changefeed, 1);
 	return true;
-}
-
-static void shift(uint32_t *from, uint32_t *to)
-{
-	if (from && *from)
-		(*from)--;
-	if (to)
-		(*to)++;
 }
 
 /* Carries the loads of nodes over to what the view shows and the books do not yet, until a whole reading sets them anew. */
@@ -163,27 +211,30 @@ static void shift_loads(const struct td_workload *workload, struct td_nodes *nod
 	struct td_node *from = td_nodes_at_address(nodes, changefeed->maintainer_addr);
 	struct td_node *to = td_nodes_at_address(nodes, view->maintainer_addr);
 
-	if (from != to)
-		shift(from ? &from->maintainers : NULL, to ? &to->maintainers : NULL);
+	if (from != to) {
+		td_node_add_load(nodes, from, TD_LOAD_MAINTAINERS, -1);
+		td_node_add_load(nodes, to, TD_LOAD_MAINTAINERS, 1);
+	}
 	from = td_nodes_find(nodes, workload->target);
 	for (size_t i = 0; view->tables_known && i < view->span_count; i++) {
 		const struct td_span *span = &view->spans[i];
 
 		to = td_nodes_find(nodes, span->node);
-		if (to != from && td_changefeed_has_span(changefeed, span->table_id, span->mode))
-			shift(from ? &from->dispatchers : NULL, to ? &to->dispatchers : NULL);
+		if (to == from || !td_changefeed_has_span(changefeed, span->table_id, span->mode))
+			continue;
+		td_node_add_load(nodes, from, TD_LOAD_DISPATCHERS, -1);
+		td_node_add_load(nodes, to, TD_LOAD_DISPATCHERS, 1);
 	}
 }
 
-bool td_workload_apply_one(struct td_workload *workload, struct td_nodes *nodes, int64_t asked_ms,
-			   const struct td_changefeed_view *view)
+bool td_workload_apply_one(struct td_workload *workload, struct td_nodes *nodes, const struct td_changefeed_view *view)
 {
 	struct td_changefeed *changefeed = td_workload_find(workload, view->name);
 
 	if (!changefeed)
 		return true;
 	shift_loads(workload, nodes, changefeed, view);
-	return update(workload, changefeed, asked_ms, view);
+	return update(workload, changefeed, view);
 }
 
 /* Appends at the end: the caller sorts. */
@@ -224,25 +275,36 @@ static void drop_unseen(struct td_workload *workload)
 static void set_loads(struct td_nodes *nodes, const struct td_workload_view *view)
 {
 	for (size_t i = 0; i < nodes->count; i++)
-		nodes->items[i].maintainers = nodes->items[i].dispatchers = 0;
+		memset(nodes->items[i].load, 0, sizeof(nodes->items[i].load));
 	for (size_t i = 0; i < view->count; i++) {
 		const struct td_changefeed_view *changefeed = &view->changefeeds[i];
 		struct td_node *node = changefeed->running ? td_nodes_at_address(nodes, changefeed->maintainer_addr) : NULL;
 
 		if (node)
-			node->maintainers++;
+			node->load[TD_LOAD_MAINTAINERS]++;
 		for (size_t j = 0; changefeed->running && j < changefeed->span_count; j++) {
 			node = td_nodes_find(nodes, changefeed->spans[j].node);
 			if (node)
-				node->dispatchers++;
+				node->load[TD_LOAD_DISPATCHERS]++;
 		}
 	}
+	td_destinations_rebuild(nodes);
+}
+
+/* A new coordinator's books are empty until it has heard of everybody: what is absent there is not for that reason absent. */
+static void count_absent(struct td_changefeed *changefeed, bool same_coordinator)
+{
+	if (!same_coordinator)
+		changefeed->absent_reads = 0;
+	if (changefeed->running && !changefeed->maintainer_addr[0])
+		changefeed->absent_reads++;
 }
 
 bool td_workload_apply(struct td_workload *workload, struct td_nodes *nodes, int64_t asked_ms,
 		       const struct td_workload_view *view)
 {
 	size_t known = workload->count;
+	bool same = strcmp(workload->coordinator, view->coordinator) == 0;
 
 	for (size_t i = 0; i < known; i++)
 		workload->items[i]->seen = false;
@@ -255,14 +317,17 @@ bool td_workload_apply(struct td_workload *workload, struct td_nodes *nodes, int
 		changefeed = td_workload_find(&sorted, view->changefeeds[i].name);
 		if (!changefeed)
 			changefeed = add(workload, view->changefeeds[i].name);
-		if (!changefeed || !update(workload, changefeed, asked_ms, &view->changefeeds[i]))
+		if (!changefeed || !update(workload, changefeed, &view->changefeeds[i]))
 			return false;
 		changefeed->seen = true;
+		count_absent(changefeed, same);
 	}
 	drop_unseen(workload);
 	if (workload->count)
 		qsort(workload->items, workload->count, sizeof(struct td_changefeed *), by_name);
 	set_loads(nodes, view);
+	memset(workload->cursors, 0, sizeof(workload->cursors));
+	(void)td_text_copy(workload->coordinator, sizeof(workload->coordinator), view->coordinator);
 	workload->known = true;
 	workload->asked_ms = asked_ms;
 	return true;

@@ -55,7 +55,17 @@ struct td_agent *td_agent_new(const struct td_agent_options *options, void (*fin
 	agent->finished = finished;
 	agent->userdata = userdata;
 	agent->timer = td_timer_new(options->loop, on_timer, agent);
-	if (!agent->timer) {
+	agent->acknowledger =
+		td_acknowledger_new(&(struct td_acknowledger_options){.loop = options->loop,
+								      .kube = options->kube,
+								      .ticdc = options->ticdc,
+								      .pods = options->pods,
+								      .drains = options->drains,
+								      .namespace_ = options->namespace_,
+								      .pod_name = options->pod_name,
+								      .pod_uid = options->pod_uid,
+								      .ticdc_address = options->ticdc_address});
+	if (!agent->timer || !agent->acknowledger) {
 		td_error_set(err, TD_ERR_NOMEM, "agent: out of memory");
 		return td_agent_free(agent);
 	}
@@ -75,6 +85,7 @@ struct td_agent *td_agent_free(struct td_agent *agent)
 		td_kube_cancel(agent->writing);
 	if (agent->looking)
 		td_ticdc_cancel(agent->looking);
+	td_acknowledger_free(agent->acknowledger);
 	td_gate_free(agent->gate);
 	td_timer_free(agent->timer);
 	free(agent);
@@ -288,11 +299,13 @@ void td_agent_look(struct td_agent *agent)
 void td_agent_changed(struct td_agent *agent)
 {
 	td_agent_look_later(agent, 0);
+	td_acknowledger_changed(agent->acknowledger);
 }
 
 void td_agent_stop(struct td_agent *agent)
 {
 	agent->stopping = true;
+	td_acknowledger_stop(agent->acknowledger);
 	forget_alive(agent);
 	td_agent_look_later(agent, 0);
 }

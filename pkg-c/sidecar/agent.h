@@ -1,5 +1,6 @@
 /* The agent: guards this sidecar's own pod. Every sidecar has one, whether it coordinates or not.
  *
+ *  - While other captures are drained it acknowledges that it knows (acknowledge.h).
  *  - While its pod is terminating it keeps a DrainRequest for it in existence, owned by the pod.
  *  - When that request is Drained, for the very capture that runs here, it asks the process once more for its own word (W3, on
  *    localhost) and only then opens the gate. If the process has work again, it makes a next request: the proof was void.

@@ -3,6 +3,7 @@
 #define TD_SIDECAR_AGENT_INTERNAL_H
 
 #include "coordinator/types.h"
+#include "sidecar/acknowledge.h"
 #include "sidecar/agent.h"
 #include "sidecar/cluster_view.h"
 #include "sidecar/drainrequest.h"
@@ -10,6 +11,7 @@
 struct td_agent {
 	struct td_agent_options options;
 	struct td_gate *gate;
+	struct td_acknowledger *acknowledger;
 	struct td_timer *timer; /* the next look, see td_agent_look */
 	void (*finished)(void *userdata);
 	void *userdata;

@@ -120,12 +120,15 @@ static void on_synced(void *userdata)
 static void on_pod(enum td_informer_change change, const char *name, json_t *object, void *userdata)
 {
 	struct td_app *app = userdata;
+	bool back = td_comeback_pod_changed(app->comeback, change, object, !td_informer_is_synced(app->pods));
 
-	(void)change;
-	(void)object;
 	td_log(TD_LOG_DEBUG, "pod_changed", "pod", name, NULL);
 	if (app->shell)
 		td_shell_pods_changed(app->shell);
+	if (app->shell && back) {
+		td_log(TD_LOG_INFO, "pod_came_back", "pod", name, NULL);
+		td_shell_balance(app->shell);
+	}
 	td_agent_changed(app->agent);
 }
 
@@ -134,6 +137,7 @@ static void on_drain(enum td_informer_change change, const char *name, json_t *o
 	struct td_app *app = userdata;
 
 	(void)name;
+	td_comeback_drain_changed(app->comeback, change, object);
 	if (app->shell)
 		td_shell_drain_changed(app->shell, change, object);
 	td_agent_changed(app->agent);

@@ -5,6 +5,7 @@
 
 #include "sidecar/agent.h"
 #include "sidecar/app.h"
+#include "sidecar/comeback.h"
 #include "sidecar/endpoints.h"
 #include "sidecar/shell.h"
 
@@ -20,6 +21,7 @@ struct td_app {
 	struct td_ticdc_client *ticdc;
 	struct td_recorder *recorder;
 	struct td_informer *pods, *drains;
+	struct td_comeback *comeback;
 	struct td_agent *agent;
 	struct td_leader *leader;
 	struct td_shell *shell;

@@ -11,6 +11,20 @@
 
 const struct td_kube_resource td_pods = {"", "v1", "pods"};
 
+static bool is_ready(const json_t *object)
+{
+	const json_t *conditions = td_json_at(object, "status.conditions"), *condition;
+	size_t i;
+
+	json_array_foreach (conditions, i, condition) {
+		const char *type = td_json_text(condition, "type"), *status = td_json_text(condition, "status");
+
+		if (type && status && strcmp(type, "Ready") == 0)
+			return strcmp(status, "True") == 0;
+	}
+	return false;
+}
+
 bool td_pod_read(struct td_pod *ret, json_t *object)
 {
 	const char *deleted = td_json_text(object, "metadata.deletionTimestamp");
@@ -20,7 +34,8 @@ bool td_pod_read(struct td_pod *ret, json_t *object)
 	*ret = (struct td_pod){.name = td_json_text(object, "metadata.name"),
 			       .uid = td_json_text(object, "metadata.uid"),
 			       .ip = ip ? ip : "",
-			       .terminating = td_json_at(object, "metadata.deletionTimestamp") != NULL};
+			       .terminating = td_json_at(object, "metadata.deletionTimestamp") != NULL,
+			       .ready = is_ready(object)};
 	if (!ret->name || !ret->uid)
 		return false;
 	if (!ret->terminating)
@@ -86,6 +101,7 @@ json_t *td_pod_project(json_t *object)
 		"metadata.deletionTimestamp",
 		"metadata.deletionGracePeriodSeconds",
 		"status.podIP",
+		"status.conditions",
 	};
 
 	return pick(object, paths, sizeof(paths) / sizeof(paths[0]));

@@ -12,6 +12,7 @@ struct td_pod {
 	const char *name, *uid;
 	const char *ip; /* "" when none yet */
 	bool terminating;
+	bool ready;		  /* its condition Ready is True */
 	int64_t deletion_wall_ms; /* when the grace period ends; 0 unless terminating */
 	int64_t grace_ms;	  /* granted; 0 unless terminating */
 };

@@ -125,8 +125,30 @@ static bool bad_status(struct td_error *err, const char *field, const char *what
 	return false;
 }
 
+/* {capture id: epoch}. An entry that cannot be read is not left out: whoever made it may have meant any epoch. */
+static bool read_acknowledged(struct td_drain_object *object, json_t *status, struct td_error *err)
+{
+	json_t *acknowledged = td_json_at(status, "acknowledged"), *epoch;
+	const char *capture;
+
+	if (!acknowledged)
+		return true;
+	if (!json_is_object(acknowledged))
+		return bad_status(err, "acknowledged", "an object is expected");
+	if (json_object_size(acknowledged) > TD_ACKNOWLEDGED_MAX)
+		return bad_status(err, "acknowledged", "more captures than can be");
+	json_object_foreach (acknowledged, capture, epoch) {
+		if (!capture[0] || strlen(capture) >= TD_ID_MAX)
+			return bad_status(err, "acknowledged", "a capture id is expected");
+		if (!json_is_integer(epoch) || json_integer_value(epoch) < 0)
+			return bad_status(err, "acknowledged", "an epoch is expected");
+	}
+	object->acknowledged = acknowledged;
+	return true;
+}
+
 /* A status that cannot be understood is not read as "nothing has begun": it is an error. */
-static bool read_status(struct td_drain_object *object, const json_t *status, struct td_error *err)
+static bool read_status(struct td_drain_object *object, json_t *status, struct td_error *err)
 {
 	const char *phase, *started;
 	const json_t *initial = td_json_at(status, "initial");
@@ -156,6 +178,8 @@ static bool read_status(struct td_drain_object *object, const json_t *status, st
 		return bad_status(err, "captureAddress", "a text is expected");
 	if (!read_text(status, "podUID", &object->status_pod_uid))
 		return bad_status(err, "podUID", "a text is expected");
+	if (!read_acknowledged(object, status, err))
+		return false;
 	object->epoch = (uint64_t)epoch;
 	object->reason = text_or_empty(status, "reason");
 	object->message = text_or_empty(status, "message");
@@ -181,4 +205,20 @@ bool td_drain_read(struct td_drain_object *ret, json_t *object, struct td_error 
 	}
 	read_spec(ret, td_json_at(object, "spec"));
 	return read_status(ret, td_json_at(object, "status"), err);
+}
+
+size_t td_drain_acknowledgements(const struct td_drain_object *object, struct td_acknowledgement ret[TD_ACKNOWLEDGED_MAX])
+{
+	json_t *epoch;
+	const char *capture;
+	size_t count = 0;
+
+	json_object_foreach (object->acknowledged, capture, epoch)
+		ret[count++] = (struct td_acknowledgement){.capture = capture, .epoch = (uint64_t)json_integer_value(epoch)};
+	return count;
+}
+
+uint64_t td_drain_acknowledged_by(const struct td_drain_object *object, const char *capture)
+{
+	return (uint64_t)json_integer_value(json_object_get(object->acknowledged, capture));
 }

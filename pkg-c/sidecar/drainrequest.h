@@ -11,6 +11,9 @@
 #define TD_DRAIN_GROUP "drain.ticdc.dev"
 #define TD_DRAIN_VERSION "v1alpha1"
 
+/* How many captures status.acknowledged may name, as in the CRD: every process that was there during a drain. */
+#define TD_ACKNOWLEDGED_MAX 1024
+
 extern const struct td_kube_resource td_drainrequests;
 
 /* Property names, ended by NULL: what spec may hold, what status holds. */
@@ -39,10 +42,18 @@ struct td_drain_object {
 	uint64_t epoch;
 	struct td_counts initial;
 	int64_t started_wall_ms; /* 0 when absent */
+	json_t *acknowledged;	 /* NULL when absent; checked: read it with the two functions below */
 };
 
 /* False when the object is no DrainRequest at all (no name or uid, a status that makes no sense): *err says so. */
 bool td_drain_read(struct td_drain_object *ret, json_t *object, struct td_error *err);
+
+/* The captures whose agents have acknowledged this drain, each with the epoch that it acknowledged. Returns how many; strings are
+ * borrowed from the object. */
+size_t td_drain_acknowledgements(const struct td_drain_object *object, struct td_acknowledgement ret[TD_ACKNOWLEDGED_MAX]);
+
+/* The epoch that this capture's agent has acknowledged; 0: none. */
+uint64_t td_drain_acknowledged_by(const struct td_drain_object *object, const char *capture);
 
 /* What the shell knows beyond the core's view. */
 struct td_drain_context {

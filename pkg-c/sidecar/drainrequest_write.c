@@ -32,6 +32,7 @@ const char *const td_drain_status_fields[] = {
 	"completionTime",
 	"witnesses",
 	"proof",
+	"acknowledged", /* the agents write it, see acknowledge.h; no other write may touch it */
 	"conditions",
 	"observedGeneration",
 	NULL,
@@ -130,14 +131,14 @@ static const char *transition_time(const char *type, const char *status, json_t 
 	return now;
 }
 
-static json_t *condition(const char *type, bool on, const struct td_request_view *view,
+static json_t *condition(const char *type, bool on, enum td_reason reason, const struct td_request_view *view,
 			 const struct td_drain_context *context)
 {
 	char now[TD_TIME_TEXT_MAX];
 	const char *status = on ? "True" : "False";
 
 	td_time_format(context->now_wall_ms, now);
-	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:I}", "type", type, "status", status, "reason", td_reason_name(view->reason),
+	return json_pack("{s:s,s:s,s:s,s:o,s:s,s:I}", "type", type, "status", status, "reason", td_reason_name(reason),
 			 "message", text_of(view->message), "lastTransitionTime",
 			 transition_time(type, status, context->conditions, now), "observedGeneration",
 			 (json_int_t)context->generation);
@@ -147,10 +148,14 @@ static json_t *conditions(const struct td_request_view *view, const struct td_dr
 {
 	bool drained = view->phase == TD_PHASE_DRAINED || view->phase == TD_PHASE_RELEASED;
 	bool failed = td_phase_is_final(view->phase) && !drained;
-	bool progressing = view->phase == TD_PHASE_DRAINING || view->phase == TD_PHASE_VERIFYING;
+	bool open = !td_phase_is_final(view->phase);
+	bool stalled = open && view->stalled_ms != 0; /* the message then names what is stuck */
 
-	return json_pack("[o,o,o]", condition("Progressing", progressing, view, context),
-			 condition("Drained", drained, view, context), condition("Failed", failed, view, context));
+	return json_pack(
+		"[o,o,o]",
+		condition("Progressing", open && !stalled, stalled ? TD_REASON_STALLED : view->reason, view, context),
+		condition("Drained", drained, view->reason, view, context),
+		condition("Failed", failed, view->reason, view, context));
 }
 
 /* The pod of a drained capture is gone. Nothing else may change: a coordinator that came later does not know what the one before it

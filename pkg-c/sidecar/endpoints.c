@@ -33,6 +33,11 @@ bool td_endpoints_metrics(const struct td_endpoints_state *state, struct td_buf 
 	for (int i = 0; i < TD_PHASE_COUNT; i++)
 		(void)td_buf_append_format(out, "ticdc_drain_requests{phase=\"%s\"} %u\n", td_phase_name((enum td_phase)i),
 					   state->phases[i]);
+	header(out, "ticdc_drain_activity", "gauge", "1 for what the coordinating sidecar is at.");
+	for (int i = 0; i < TD_ACTIVITY_COUNT; i++)
+		(void)td_buf_append_format(out, "ticdc_drain_activity{activity=\"%s\"} %d\n",
+					   td_activity_name((enum td_activity)i),
+					   state->leading && state->core.activity == (enum td_activity)i);
 	single(out, "ticdc_drain_queue_length", "gauge", "Requests waiting for their turn, as the coordinator sees it.",
 	       state->core.queued);
 	single(out, "ticdc_drain_moves_in_flight", "gauge", "Moves under way that this sidecar ordered.",

@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "sidecar/cluster_view.h"
-#include "sidecar/drainrequest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,8 @@ static void end_errand(struct td_errand *errand)
 	if (errand->next)
 		errand->next->link = errand->link;
 	td_timer_free(errand->refuse_later);
+	json_decref(errand->patch);
+	json_decref(errand->base);
 	free(errand);
 }
 
@@ -183,6 +184,8 @@ static void feed(struct td_shell *shell, json_t *object)
 		.drained_address = drain.status_address,
 		.initial = drain.initial,
 		.started_ms = to_core_time(shell, drain.started_wall_ms),
+		.acknowledgements = shell->acknowledgements,
+		.acknowledgement_count = td_drain_acknowledgements(&drain, shell->acknowledgements),
 	};
 	if (drain.pod && !request.invalid)
 		add_pod(shell, &drain, &request, &deadline_wall_ms);
@@ -248,6 +251,13 @@ void td_shell_drain_changed(struct td_shell *shell, enum td_informer_change chan
 void td_shell_pods_changed(struct td_shell *shell)
 {
 	td_informer_each(shell->options.drains, feed_each, shell);
+}
+
+void td_shell_balance(struct td_shell *shell)
+{
+	const struct td_input input = {.kind = TD_INPUT_BALANCE};
+
+	step(shell, &input);
 }
 
 struct td_core_summary td_shell_summary(const struct td_shell *shell)

@@ -43,6 +43,9 @@ struct td_shell *td_shell_free(struct td_shell *shell);
 void td_shell_drain_changed(struct td_shell *shell, enum td_informer_change change, json_t *object);
 void td_shell_pods_changed(struct td_shell *shell);
 
+/* A pod has come back after a drain (comeback.h). */
+void td_shell_balance(struct td_shell *shell);
+
 struct td_core_summary td_shell_summary(const struct td_shell *shell);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef TD_SIDECAR_SHELL_INTERNAL_H
 #define TD_SIDECAR_SHELL_INTERNAL_H
 
+#include "sidecar/drainrequest.h"
 #include "sidecar/shell.h"
 
 /* One effect being performed. Linked, so that a shell that ends can give them all up. */
@@ -13,6 +14,8 @@ struct td_errand {
 	struct td_kube_call *kube_call;
 	struct td_timer *refuse_later; /* armed when it could not even be started */
 	struct td_error refusal;
+	json_t *patch, *base; /* PUBLISH: what is written, and the status that it is based on */
+	int tries;
 };
 
 /* What we wrote last to an object: the informer may not have caught up with it. */
@@ -20,6 +23,7 @@ struct td_written {
 	char uid[TD_ID_MAX];
 	char before[64];   /* the informer's resourceVersion when we wrote */
 	char written[64];  /* the one that the write returned */
+	json_t *status;	   /* and what stands there since; NULL: nothing written yet */
 	int phase, reason; /* last recorded as an event; -1: none */
 	struct td_written *next;
 };
@@ -31,6 +35,7 @@ struct td_shell {
 	struct td_errand *errands;
 	struct td_written *written;
 	bool broken;
+	struct td_acknowledgement acknowledgements[TD_ACKNOWLEDGED_MAX]; /* of the request being fed */
 };
 
 /* ---- shell.c ---- */

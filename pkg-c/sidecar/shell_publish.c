@@ -1,17 +1,21 @@
 /* Writing what the core shows to the DrainRequest's status, and saying the same in an event.
  *
  * Each write carries the resourceVersion it is based on: what somebody else wrote meanwhile (the next coordinator, the pod's own
- * sidecar) makes it a 409, the core is told "failed", and it tries again from what the object holds by then. */
+ * sidecar) makes it a 409, the core is told "failed", and it tries again from what the object holds by then.
+ *
+ * Acknowledgements make 409s too, as many as there are agents, all at once, but they are nobody's decision: when the object is read
+ * again and nothing but those has changed, the same write is sent again at once. Each agent writes once for an epoch, so this ends. */
 #include "sidecar/shell_internal.h"
 
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "sidecar/cluster_view.h"
-#include "sidecar/drainrequest.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#define TRIES_MAX 10 /* then the core hears of it, and asks again half a second later */
 
 static struct td_written *written_of(struct td_shell *shell, const char *uid)
 {
@@ -38,6 +42,7 @@ void td_shell_forget_written(struct td_shell *shell, const char *uid)
 		if (!uid || strcmp(written->uid, uid) != 0)
 			continue;
 		*link = written->next;
+		json_decref(written->status);
 		free(written);
 		return;
 	}
@@ -48,6 +53,7 @@ void td_shell_free_written(struct td_shell *shell)
 	while (shell->written) {
 		struct td_written *next = shell->written->next;
 
+		json_decref(shell->written->status);
 		free(shell->written);
 		shell->written = next;
 	}
@@ -75,6 +81,79 @@ static void record_event(struct td_shell *shell, const struct td_request_view *v
 	       view->message, NULL);
 }
 
+static void on_written(json_t *object, const struct td_error *err, void *userdata);
+
+/* Sends the errand's patch against this version. False: could not be started. */
+static bool send_patch(struct td_errand *errand, const char *name, const char *version, struct td_error *err)
+{
+	struct td_shell *shell = errand->shell;
+
+	if (json_object_set_new(errand->patch, "metadata", json_pack("{s:s}", "resourceVersion", version)) != 0) {
+		td_error_set(err, TD_ERR_NOMEM, "out of memory");
+		return false;
+	}
+	errand->tries++;
+	errand->kube_call = td_kube_start(shell->options.kube,
+					  &(struct td_kube_request){.verb = TD_KUBE_PATCH,
+								    .resource = &td_drainrequests,
+								    .namespace_ = shell->options.namespace_,
+								    .name = name,
+								    .subresource = "status",
+								    .body = errand->patch},
+					  on_written, errand, err);
+	return errand->kube_call != NULL;
+}
+
+/* Two statuses are the same but for what agents may write there. A status that is not there is none. */
+static bool is_same_but_acknowledged(json_t *a, json_t *b)
+{
+	json_auto_t *one = json_copy(a), *other = json_copy(b);
+
+	if (!json_is_object(one) || !json_is_object(other))
+		return a == b;
+	(void)json_object_del(one, "acknowledged"); /* -1: there was none */
+	(void)json_object_del(other, "acknowledged");
+	return json_equal(one, other);
+}
+
+/* The write was refused for its version. Refused for good, unless only agents have written since. */
+static void on_read_again(json_t *object, const struct td_error *err, void *userdata)
+{
+	struct td_errand *errand = userdata;
+	const struct td_written *written = written_of(errand->shell, errand->effect.uid);
+	const char *uid = td_json_text(object, "metadata.uid"), *version = td_json_text(object, "metadata.resourceVersion");
+	json_t *status = td_json_at(object, "status");
+	struct td_error refusal;
+
+	errand->kube_call = NULL;
+	td_error_set(&refusal, TD_ERR_INVALID, "not written: %s", err->code ? err->text : "somebody else wrote meanwhile");
+	if (err->code == TD_OK && uid && version && strcmp(uid, errand->effect.uid) == 0 &&
+	    (is_same_but_acknowledged(status, errand->base) ||
+	     (written && written->status && is_same_but_acknowledged(status, written->status))) &&
+	    send_patch(errand, td_json_text(object, "metadata.name"), version, &refusal))
+		return;
+	td_log(TD_LOG_WARN, "status_write_failed", "request", errand->effect.uid, "error", refusal.text, NULL);
+	td_shell_answer(errand, &(struct td_result){.outcome = TD_OUTCOME_FAILED, .why = refusal.text});
+}
+
+/* False: it is not worth it, or could not be started. */
+static bool read_again(struct td_errand *errand, const struct td_error *refusal)
+{
+	struct td_shell *shell = errand->shell;
+	const struct td_request_view *view = td_core_view(shell->core, errand->effect.uid);
+	struct td_error err;
+
+	if (refusal->http_status != 409 || errand->tries >= TRIES_MAX || !view)
+		return false;
+	errand->kube_call = td_kube_start(shell->options.kube,
+					  &(struct td_kube_request){.verb = TD_KUBE_GET,
+								    .resource = &td_drainrequests,
+								    .namespace_ = shell->options.namespace_,
+								    .name = view->name},
+					  on_read_again, errand, &err);
+	return errand->kube_call != NULL;
+}
+
 static void on_written(json_t *object, const struct td_error *err, void *userdata)
 {
 	struct td_errand *errand = userdata;
@@ -83,7 +162,10 @@ static void on_written(json_t *object, const struct td_error *err, void *userdat
 	struct td_written *written = written_of(shell, errand->effect.uid);
 	struct td_result result = {.outcome = TD_OUTCOME_DONE};
 
+	errand->kube_call = NULL;
 	if (err->code != TD_OK) {
+		if (read_again(errand, err))
+			return;
 		td_log(TD_LOG_WARN, "status_write_failed", "request", errand->effect.uid, "error", err->text, NULL);
 		td_shell_answer_error(errand, err);
 		return;
@@ -91,6 +173,8 @@ static void on_written(json_t *object, const struct td_error *err, void *userdat
 	if (written) {
 		(void)td_text_copy(written->written, sizeof(written->written),
 				   td_json_text(object, "metadata.resourceVersion"));
+		json_decref(written->status);
+		written->status = json_incref(td_json_at(object, "status"));
 		if (view)
 			record_event(shell, view, written);
 	}
@@ -109,14 +193,6 @@ static const char *pod_uid_of(const struct td_shell *shell, const struct td_requ
 	return object && td_pod_read(&pod, object) ? pod.uid : "";
 }
 
-/* The version to write against: the informer's, unless it still shows the one that our own last write replaced. */
-static const char *base_version(const struct td_written *written, const struct td_drain_object *drain)
-{
-	if (written->written[0] && strcmp(written->before, drain->resource_version) == 0)
-		return written->written;
-	return drain->resource_version;
-}
-
 bool td_shell_publish(struct td_errand *errand, struct td_error *err)
 {
 	struct td_shell *shell = errand->shell;
@@ -124,7 +200,6 @@ bool td_shell_publish(struct td_errand *errand, struct td_error *err)
 	json_t *object = view ? td_informer_get(shell->options.drains, view->name) : NULL;
 	struct td_written *written = written_of(shell, errand->effect.uid);
 	struct td_drain_object drain;
-	json_auto_t *patch = NULL;
 	struct td_drain_context context;
 
 	if (!written) {
@@ -141,23 +216,15 @@ bool td_shell_publish(struct td_errand *errand, struct td_error *err)
 					    .now_ms = td_loop_now_ms(shell->options.loop),
 					    .now_wall_ms = td_loop_wall_ms(shell->options.loop),
 					    .conditions = td_json_at(object, "status.conditions")};
-	patch = td_drain_status_patch(view, &context);
-	if (!patch || json_object_set_new(patch, "metadata",
-					  json_pack("{s:s}", "resourceVersion", base_version(written, &drain))) != 0) {
+	errand->patch = td_drain_status_patch(view, &context);
+	errand->base = json_incref(td_json_at(object, "status"));
+	if (!errand->patch) {
 		td_error_set(err, TD_ERR_NOMEM, "out of memory");
 		return false;
 	}
-	if (strcmp(written->before, drain.resource_version) != 0) {
-		(void)td_text_copy(written->before, sizeof(written->before), drain.resource_version);
-		written->written[0] = '\0';
-	}
-	errand->kube_call = td_kube_start(shell->options.kube,
-					  &(struct td_kube_request){.verb = TD_KUBE_PATCH,
-								    .resource = &td_drainrequests,
-								    .namespace_ = shell->options.namespace_,
-								    .name = view->name,
-								    .subresource = "status",
-								    .body = patch},
-					  on_written, errand, err);
-	return errand->kube_call != NULL;
+	if (strcmp(written->before, drain.resource_version) == 0 && written->written[0])
+		return send_patch(errand, view->name, written->written, err);
+	(void)td_text_copy(written->before, sizeof(written->before), drain.resource_version);
+	written->written[0] = '\0';
+	return send_patch(errand, view->name, drain.resource_version, err);
 }

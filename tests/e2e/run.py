@@ -12,9 +12,11 @@ import sys
 import time
 import traceback
 
+import scenarios_acknowledge
 import scenarios_drain
 import scenarios_faults
 import scenarios_requests
+import scenarios_schedulers
 
 PARALLEL = 4
 VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite",
@@ -23,7 +25,8 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 
 def all_scenarios():
     found = {}
-    for module in (scenarios_drain, scenarios_requests, scenarios_faults):
+    for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge,
+                   scenarios_schedulers):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found

@@ -513,6 +513,29 @@ class Managed(SimCase):
         self.assertNotIn("maintainer_addr", self.sim.detail("absent"))
         until(lambda: sum(c["truth"]["triggers"] for c in self.sim.state()["captures"]) == 7)
 
+    def test_move_maintainer_starts_a_maintainer_that_nobody_runs_where_it_is_told_to(self):
+        sim = self.sim
+        sim.fault("basic_placement", enabled=False, work="maintainers")
+        call(sim.control, "POST", "/sim/changefeed", json.dumps({"name": "nowhere", "tables": 2, "redo": True}))
+        target = sim.other(sim.owner())
+        before = sim.truth(target)
+        refused = self.move("nowhere", NOBODY)
+        self.assertEqual((refused.status, refused.code), (500, "CDC:ErrNodeIsNotFound"))
+        self.assertNotIn("maintainer_addr", sim.detail("nowhere"))
+        self.assertEqual(self.move("nowhere", sim.id(target)).text, "{}")
+        again = self.move("nowhere", sim.id(target))
+        self.assertEqual((again.status, again.code), (500, "CDC:ErrOperatorIsNil"))
+        until(lambda: sim.tables("nowhere") and "" not in sim.tables("nowhere"))
+        self.assertEqual(sim.detail("nowhere")["maintainer_addr"], target)
+        self.assertEqual(sim.truth(target)["maintainers"] - before["maintainers"], 1)
+        self.assertEqual(sim.truth(target)["triggers"] - before["triggers"], 2, "mode 0 and redo")
+        until(lambda: self.move("nowhere", sim.id(target)).text == "{}")  # there already, its start is over
+        sim.fault("basic_placement", enabled=True)
+        self.assertEqual(call(sim.control, "POST", "/sim/changefeed/nowhere/pause").status, 200)
+        stopped = self.move("nowhere", sim.id(target))
+        self.assertEqual((stopped.status, stopped.code), (500, "CDC:ErrOperatorIsNil"), "what does not run is not started")
+        until(lambda: sim.truth(target)["maintainers"] == before["maintainers"])
+
     def test_resign_moves_the_ownership_and_counts(self):
         sim = self.sim
         first = sim.owner()
@@ -620,8 +643,24 @@ class Deaths(FreshCase):
         path = f"/api/v2/changefeeds/changefeed-000/move_maintainer?targetNodeID={sim.id(target)}&wait=false"
         self.assertEqual(call(sim.owner(), "POST", path).status, 200)
         self.assertEqual(sim.processes[target].wait(5), -signal.SIGKILL)
-        until(lambda: not any(sim.state()["absent"].values()) and sim.detail("changefeed-000")["maintainer_addr"] != target)
+        until(lambda: not any(sim.state()["absent"].values()) and sim.detail("changefeed-000").get("maintainer_addr") not in (target, None))
         self.assertEqual([s["how"] for s in sim.judge()["stops"]], ["crash"])
+
+    def test_the_maintainers_of_a_dead_capture_wait_for_move_maintainer_if_basic_placement_is_off(self):
+        sim = self.start("M")
+        sim.fault("basic_placement", enabled=False, work="maintainers")
+        dead = sim.other(sim.owner())
+        target = sim.other(sim.owner(), dead)
+        orphans = [name for name in sim.state()["changefeeds"] if sim.detail(name).get("maintainer_addr") == dead]
+        self.assertTrue(orphans)
+        sim.processes[dead].kill()
+        until(lambda: sim.state()["absent"]["maintainers"] == len(orphans))
+        for name in orphans:
+            path = f"/api/v2/changefeeds/{name}/move_maintainer?targetNodeID={sim.id(target)}&wait=false"
+            self.assertEqual(call(sim.owner(), "POST", path).status, 200)
+        until(lambda: not any(sim.state()["absent"].values()))
+        self.assertEqual({sim.detail(name)["maintainer_addr"] for name in orphans}, {target})
+        until(lambda: sim.truth(target)["maintainers"] == sim.capture(target)["belief"]["maintainers"])
 
     def test_a_capture_can_change_its_id_inside_its_process(self):
         sim = self.start("M")

@@ -1,118 +1,171 @@
-/* The properties of mission.md that apply to the core as it stands, looked at after every step and at every effect. */
-#include "run.h"
+/* What a leader was told, and the properties of its steps. See check.h. */
+#include "check.h"
 
-#include <stdio.h>
+#include "call.h"
+
+#include <stdlib.h>
 #include <string.h>
 
-#define STEPS_AT_ONCE_MAX 1000
+#define STEPS_AT_ONCE_MAX 3000
 #define PUBLISHES_A_SECOND_MAX 30
 
-void check_new_leader(struct run *run)
+void check_new_leader(struct world *w, struct sidecar *s)
 {
-	run->liveness_count = 0;
-	td_nodes_done(&run->seen);
-	for (int i = 0; i < run->request_count; i++)
-		run->requests[i].acknowledged_epoch = 0;
+	struct told *told = world_checked(calloc(1, sizeof(*told)));
+
+	told->coordinator = NOWHERE;
+	told->nodes = world_checked(calloc((size_t)w->model.node_capacity, sizeof(*told->nodes)));
+	for (int i = 0; i < w->request_count; i++)
+		told->requests[i].acknowledged = world_checked(calloc((size_t)w->model.node_capacity, sizeof(uint64_t)));
+	told->loads = told_loads_new(w);
+	s->told = told;
+	s->steps_now = 0;
 }
 
-void check_result(struct run *run, const struct td_result *result)
+void check_leader_gone(struct world *w, struct sidecar *s)
 {
-	if (result->outcome == TD_OUTCOME_DONE && result->nodes && result->nodes->count > 0)
-		(void)td_nodes_apply(&run->seen, run->now_ms, result->nodes);
+	for (int i = 0; i < w->request_count; i++)
+		free(s->told->requests[i].acknowledged);
+	told_loads_free(s->told->loads);
+	free(s->told->nodes);
+	free(s->told);
+	s->told = NULL;
 }
 
-/* Property 1: by what the leader was told, and by what its requests show. */
-static bool may_receive(struct run *run, const char *id, bool queued_too)
+void check_fed(struct world *w, struct sidecar *s, int request, const struct td_request_input *input)
 {
-	const struct td_node *node = td_nodes_find(&run->seen, id);
+	struct told_request *told = &s->told->requests[request];
 
-	for (int i = 0; i < run->liveness_count; i++)
-		if (strcmp(run->liveness[i].id, id) == 0 && run->liveness[i].liveness != TD_ALIVE)
-			return false;
-	if (!node || node->reported_liveness != TD_ALIVE || !node->answers || node->pod_terminating)
-		return false;
-	for (int i = 0; i < run->request_count; i++) {
-		const struct td_request_view *view = td_core_view(run->core, run->requests[i].uid);
+	memset(told->acknowledged, 0, (size_t)w->model.node_capacity * sizeof(uint64_t));
+	for (size_t i = 0; i < input->acknowledgement_count; i++) {
+		int node = model_find(&w->model, input->acknowledgements[i].capture);
 
-		if (!view || run->requests[i].dry_run ||
-		    (strcmp(view->capture, id) != 0 && (view->capture[0] || strcmp(run->requests[i].pod, node->pod) != 0)))
-			continue;
-		if (view->phase == TD_PHASE_PENDING
-			    ? !queued_too
-			    : view->phase <= TD_PHASE_RELEASED || (view->phase == TD_PHASE_TIMED_OUT && view->epoch))
-			return false;
+		if (node != NOWHERE)
+			told->acknowledged[node] = input->acknowledgements[i].epoch;
 	}
-	return true;
 }
 
-static void check_destination(struct run *run, const struct td_effect *effect)
+static void told_nodes(struct world *w, struct told *told, const struct td_nodes_view *view)
 {
-	if (!may_receive(run, effect->node, true))
-		run_fail(run, "property 1: %s of %s to %s, which may receive nothing", td_effect_name(effect->kind),
-			 effect->changefeed, effect->node);
-	if (may_receive(run, effect->node, false))
-		return;
-	for (size_t i = 0; i < run->seen.count; i++)
-		if (may_receive(run, run->seen.items[i].id, false))
-			run_fail(run, "%s was chosen, which is to be drained next, although %s is free", effect->node,
-				 run->seen.items[i].id);
-}
+	for (int i = 0; i < w->model.node_count; i++)
+		told->nodes[i].listed = false;
+	for (size_t i = 0; i < view->count; i++) {
+		struct told_node *node = &told->nodes[model_find(&w->model, view->nodes[i].id)];
 
-void check_effect(struct run *run, const struct td_effect *effect)
-{
-	const struct sim_request *request = run_request(run, effect->uid);
-
-	if (effect->kind == TD_EFFECT_MOVE_MAINTAINER || effect->kind == TD_EFFECT_MOVE_DISPATCHER)
-		check_destination(run, effect);
-	if (!td_effect_changes_ticdc(effect->kind) || effect->kind == TD_EFFECT_DETECT_FAMILY)
-		return;
-	if (!request)
-		run_fail(run, "%s for the unknown request \"%s\"", td_effect_name(effect->kind), effect->uid);
-	else if (effect->epoch == 0 || request->acknowledged_epoch != effect->epoch)
-		run_fail(run, "%s for %s under epoch %llu, which is not durable (that is %llu)",
-			 td_effect_name(effect->kind), effect->uid, (unsigned long long)effect->epoch,
-			 (unsigned long long)request->acknowledged_epoch);
-	else if (strcmp(td_core_summary(run->core).active_uid, effect->uid) != 0)
-		run_fail(run, "property 2: %s for %s, which is not the active request", td_effect_name(effect->kind),
-			 effect->uid);
-}
-
-/* Property 6, the promise. Work that came after the last look, or came and went between two looks, nobody can know of. */
-void check_published(struct run *run, const struct sim_request *request, const struct td_request_view *view)
-{
-	int index = model_find(&run->model, view->capture);
-	const struct model_node *node = &run->model.nodes[index < 0 ? 0 : index];
-
-	if (view->phase != TD_PHASE_DRAINED || request->durable.phase == TD_PHASE_DRAINED || index == NOWHERE || !node->up ||
-	    model_is_empty(&run->model, index) || node->arrived_ms > node->read_ms)
-		return;
-	if (node->unseen_return && node->maintainers == 0 && node->dispatchers == 0)
-		return;
-	run_fail(
-		run,
-		"property 6: %s is published as Drained, and %s holds %d maintainers, %d dispatchers, %d more registrations",
-		request->uid, node->id, node->maintainers, node->dispatchers, node->leaving_brokers);
-}
-
-/* Property 4. */
-static void check_liveness(struct run *run)
-{
-	for (size_t i = 0; i < run->core->nodes.count; i++) {
-		const struct td_node *node = &run->core->nodes.items[i];
-		enum td_liveness now = td_liveness_of(&node->liveness);
-		int at = 0;
-
-		while (at < run->liveness_count && strcmp(run->liveness[at].id, node->id) != 0)
-			at++;
-		if (at == run->liveness_count && at < MODEL_NODES_MAX) {
-			(void)snprintf(run->liveness[at].id, sizeof(run->liveness[at].id), "%s", node->id);
-			run->liveness_count++;
-		} else if (now < run->liveness[at].liveness && run->core->nodes.count != 1) {
-			run_fail(run, "property 4: %s went from %s back to %s", node->id,
-				 td_liveness_name(run->liveness[at].liveness), td_liveness_name(now));
-		}
-		run->liveness[at].liveness = now;
+		node->listed = true;
+		node->answers = view->nodes[i].answers;
+		node->terminating = view->nodes[i].pod_terminating;
+		node->reported = view->nodes[i].reported_liveness;
+		if (node->reported == TD_STOPPING)
+			node->liveness = TD_STOPPING;
 	}
+	told->listed_count = (int)view->count;
+	told->coordinator = view->coordinator[0] ? model_find(&w->model, view->coordinator) : NOWHERE;
+}
+
+static void told_process(struct told *told, const struct call *call)
+{
+	struct told_node *node = &told->nodes[call->read];
+
+	if (call->executed_ms > node->read_ms)
+		node->read_ms = call->executed_ms;
+	if ((call->process.counts.maintainers || call->process.counts.dispatchers || call->process.counts.brokers) &&
+	    call->arrivals > node->arrivals_shown)
+		node->arrivals_shown = call->arrivals;
+}
+
+void check_told(struct world *w, struct sidecar *s, const struct call *call, const struct td_result *result)
+{
+	struct told *told = s->told;
+
+	if (call->delivered)
+		return; /* a second time: the core takes no notice */
+	told_loads_answer(w, told->loads, call, result->outcome);
+	for (int i = 0; i < w->request_count; i++) {
+		if (told->requests[i].publishing != call->effect.id)
+			continue; /* a write that was not even sent */
+		told->requests[i].publishing = 0;
+		told->requests[i].backoff_ms = sidecar_clock(w, s) + td_core_defaults.publish_interval_ms;
+	}
+	if (result->outcome != TD_OUTCOME_DONE)
+		return;
+	if (call->effect.kind == TD_EFFECT_OBSERVE_NODES && call->nodes.count > 0)
+		told_nodes(w, told, &call->nodes);
+	if (call->effect.kind == TD_EFFECT_OBSERVE_PROCESS && call->read != NOWHERE && call->process.known)
+		told_process(told, call);
+	if (call->effect.kind == TD_EFFECT_OBSERVE_WORKLOAD)
+		told_loads_workload(w, told->loads, call);
+	if (call->effect.kind == TD_EFFECT_OBSERVE_CHANGEFEED)
+		told_loads_one(w, told->loads, call);
+}
+
+void check_written(struct world *w, struct sidecar *s, int request, const struct drain_status *status,
+		   const struct td_result *result)
+{
+	struct told_request *told = &s->told->requests[request];
+	bool is_on = status->phase == TD_PHASE_DRAINING || status->phase == TD_PHASE_VERIFYING;
+
+	if (told->publishing != result->effect_id)
+		return; /* answered before */
+	told->publishing = 0;
+	if (result->outcome != TD_OUTCOME_DONE)
+		told->backoff_ms = sidecar_clock(w, s) + td_core_defaults.publish_interval_ms;
+	else if (is_on)
+		told->durable_epoch = status->epoch;
+	if (is_on)
+		told->publish_by_ms = told->backoff_ms;
+}
+
+void check_step_begins(struct world *w, struct sidecar *s)
+{
+	for (int i = 0; i < w->request_count; i++)
+		s->told->requests[i].published_now = false;
+}
+
+/* Property 4, as far as it shows: a request's phases go forward only, and its capture with them. */
+static void check_liveness(struct world *w, struct sidecar *s, int index, const struct td_request_view *view)
+{
+	struct told_request *told = &s->told->requests[index];
+	int node = model_find(&w->model, view->capture);
+	bool is_on = view->phase == TD_PHASE_DRAINING || view->phase == TD_PHASE_VERIFYING;
+	enum td_liveness liveness = view->phase == TD_PHASE_DRAINED || view->phase == TD_PHASE_RELEASED ? TD_STOPPING
+				    : is_on								? TD_DRAINING
+													: TD_ALIVE;
+
+	if (td_phase_is_final(told->phase) && told->phase != view->phase &&
+	    !(told->phase == TD_PHASE_DRAINED && view->phase == TD_PHASE_RELEASED))
+		world_fail(w, "property 4: %s went from %s to %s", view->uid, td_phase_name(told->phase),
+			   td_phase_name(view->phase));
+	if (view->phase == TD_PHASE_PENDING && told->phase != TD_PHASE_PENDING)
+		world_fail(w, "property 4: %s went from %s back to Pending", view->uid, td_phase_name(told->phase));
+	if (view->epoch < told->epoch)
+		world_fail(w, "the epoch of %s went down", view->uid);
+	if (node != NOWHERE && view->epoch && liveness > s->told->nodes[node].liveness)
+		s->told->nodes[node].liveness = liveness;
+	if (node != NOWHERE && told->phase != view->phase && view->reason == TD_REASON_NO_DESTINATION &&
+	    s->told->listed_count == 1 && s->told->nodes[node].liveness == TD_DRAINING)
+		s->told->nodes[node].liveness = TD_ALIVE; /* the one exception: nobody else is left */
+	told->phase = view->phase;
+}
+
+/* Property 7, the leader's part: a new epoch is published in the very step that takes it, and again soon when that fails. */
+static void check_notification(struct world *w, struct sidecar *s, int index, const struct td_request_view *view)
+{
+	struct told_request *told = &s->told->requests[index];
+	bool is_on = view->phase == TD_PHASE_DRAINING || view->phase == TD_PHASE_VERIFYING;
+
+	if (is_on && view->epoch != told->epoch && !told->published_now && !told->publishing) {
+		if (sidecar_clock(w, s) >= told->backoff_ms)
+			world_fail(w, "property 7: %s has taken epoch %llu and does not publish it", view->uid,
+				   (unsigned long long)view->epoch);
+		told->publish_by_ms = told->backoff_ms;
+	}
+	if (!is_on || told->publishing || told->durable_epoch == view->epoch)
+		told->publish_by_ms = 0;
+	else if (told->publish_by_ms && sidecar_clock(w, s) > told->publish_by_ms)
+		world_fail(w, "property 7: epoch %llu of %s is not durable and not published again",
+			   (unsigned long long)view->epoch, view->uid);
+	told->epoch = view->epoch;
 }
 
 static int batch_of(const struct sim_request *request)
@@ -120,60 +173,62 @@ static int batch_of(const struct sim_request *request)
 	return request->batch ? request->batch : td_core_defaults.batch_default;
 }
 
-void check_step(struct run *run)
+/* Property 5, told. What is under way when another request takes over is followed to its end: it may only become less. */
+static void check_batch(struct world *w, struct sidecar *s, int active, const struct td_core_summary *summary)
 {
-	struct td_core_summary summary = td_core_summary(run->core);
-	int active = 0, open = 0, moves;
+	size_t batch = (size_t)(active == NOWHERE ? td_core_defaults.batch_default : batch_of(&w->requests[active]));
 
-	for (int i = 0; i < run->request_count; i++) {
-		const struct sim_request *request = &run->requests[i];
-		const struct td_request_view *view = td_core_view(run->core, request->uid);
-
-		if (!view || td_phase_is_final(view->phase))
-			continue;
-		open++;
-		active += view->phase != TD_PHASE_PENDING && view->queue_position == 0;
-		if (strcmp(summary.active_uid, request->uid) != 0)
-			continue;
-		if (summary.moves_in_flight > (size_t)batch_of(request))
-			run_fail(run, "property 5: %zu moves in flight, batch %d", summary.moves_in_flight,
-				 batch_of(request));
-		moves = model_moves_off(&run->model, model_find(&run->model, view->capture), view->epoch);
-		if (run->shape.faults.lying_books == 0 && view->epoch && moves > batch_of(request))
-			run_fail(run, "property 5: %d moves under way in truth, batch %d", moves, batch_of(request));
-	}
-	if (active > 1)
-		run_fail(run, "property 2: %d drains are active at once", active);
-	if (open && td_core_deadline(run->core) == INT64_MAX && !model_owes_answers(&run->model) && run->write_count == 0)
-		run_fail(run, "%d requests are open and nothing will ever wake the core", open);
-	if (open == 0 && (summary.active_uid[0] || summary.moves_in_flight))
-		run_fail(run, "nothing is open, but \"%s\" is still active with %zu moves", summary.active_uid,
-			 summary.moves_in_flight);
-	if (++run->steps_now > STEPS_AT_ONCE_MAX)
-		run_fail(run, "%d steps at one moment: the core spins", run->steps_now);
-	for (int i = 0; i < run->request_count; i++)
-		if (run->requests[i].publishes > PUBLISHES_A_SECOND_MAX)
-			run_fail(run, "%s was published %d times within a second", run->requests[i].uid,
-				 run->requests[i].publishes);
-	check_liveness(run);
+	if (summary->moves_in_flight > batch && summary->moves_in_flight > s->told->moves_before)
+		world_fail(w, "property 5: %zu moves in flight, batch %zu", summary->moves_in_flight, batch);
+	s->told->moves_before = summary->moves_in_flight;
 }
 
-void check_end(struct run *run)
+static void check_pace(struct world *w, struct sidecar *s)
 {
-	for (int i = 0; i < run->request_count; i++) {
-		const struct sim_request *request = &run->requests[i];
-		const struct td_request_view *view = request->gone ? NULL : td_core_view(run->core, request->uid);
+	s->steps_now = s->stepped_ms == w->now_ms ? s->steps_now + 1 : 1;
+	s->stepped_ms = w->now_ms;
+	if (s->steps_now > STEPS_AT_ONCE_MAX)
+		world_fail(w, "%d steps at one moment: the core spins", s->steps_now);
+	for (int i = 0; i < w->request_count; i++)
+		if (s->known[i].publishes > PUBLISHES_A_SECOND_MAX)
+			world_fail(w, "%s was published %d times within a second", w->requests[i].uid,
+				   s->known[i].publishes);
+}
 
-		if (!view)
+static void forget_request(struct world *w, struct told_request *told)
+{
+	uint64_t *acknowledged = told->acknowledged;
+
+	memset(acknowledged, 0, (size_t)w->model.node_capacity * sizeof(*acknowledged));
+	*told = (struct told_request){.acknowledged = acknowledged};
+}
+
+void check_step(struct world *w, struct sidecar *s)
+{
+	struct td_core_summary summary = td_core_summary(s->core);
+	int active = 0, open = 0, worked_on = NOWHERE;
+
+	for (int i = 0; i < w->request_count; i++) {
+		const struct td_request_view *view = s->known[i].fed ? td_core_view(s->core, w->requests[i].uid) : NULL;
+
+		if (!view) {
+			forget_request(w, &s->told->requests[i]);
 			continue;
-		if (!td_phase_is_final(view->phase))
-			run_fail(run, "%s never ended: %s, %s, %s", request->uid, td_phase_name(view->phase),
-				 td_reason_name(view->reason), view->message);
-		else if (run->model.calm && run->request_count == 1 && !request->dry_run && request->pod[0] &&
-			 run->shape.family != TD_FAMILY_FAKE_DRAIN && run->shape.captures > 1 && !view->deadline_ms &&
-			 view->reason != TD_REASON_POD_NOT_FOUND && view->phase != TD_PHASE_DRAINED &&
-			 view->phase != TD_PHASE_RELEASED)
-			run_fail(run, "%s of a calm cluster ended as %s: %s", request->uid, td_phase_name(view->phase),
-				 view->message);
+		}
+		check_liveness(w, s, i, view);
+		check_notification(w, s, i, view);
+		open += !td_phase_is_final(view->phase);
+		active += !td_phase_is_final(view->phase) && view->phase != TD_PHASE_PENDING && view->queue_position == 0;
+		if (strcmp(summary.active_uid, w->requests[i].uid) == 0)
+			worked_on = i;
 	}
+	if (active > 1)
+		world_fail(w, "property 2: %d drains are active at once", active);
+	w->activities[summary.activity]++;
+	check_batch(w, s, worked_on, &summary);
+	if (open && td_core_deadline(s->core) == INT64_MAX && w->timeline.count == 0)
+		world_fail(w, "%d requests are open and nothing will ever wake the core", open);
+	if (!open && summary.active_uid[0])
+		world_fail(w, "nothing is open, but \"%s\" is still active", summary.active_uid);
+	check_pace(w, s);
 }

@@ -1,5 +1,7 @@
-/* The world: captures, elections, moves, crashes. See model.h. */
-#include "model.h"
+/* Captures and where work really is. See model.h. */
+#include "world.h"
+
+#include "sidecar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,297 +10,281 @@
 #define GAUGE_MS 5000
 #define LEASE_MS 10000
 
-static void add_node(struct model *m, int pod)
+int model_add_node(struct world *w, int pod_number)
 {
+	struct model *m = &w->model;
 	struct model_node *node = &m->nodes[m->node_count];
 
-	*node = (struct model_node){.registered = true, .up = true, .process_start = m->now_ms + (int64_t)m->node_count + 1};
-	(void)snprintf(node->id, sizeof(node->id), "%02x-capture-%zu", (unsigned)(rng_next(&m->rng) & 0xff), m->node_count);
-	(void)snprintf(node->address, sizeof(node->address), "cdc-%d:8300", pod);
-	(void)snprintf(node->pod, sizeof(node->pod), "cdc-%d", pod);
-	node->elected_as = ++m->elections;
-	node->gauge_ms = m->now_ms - rng_range(&m->rng, 0, GAUGE_MS);
-	m->node_count++;
+	if (m->node_count == m->node_capacity)
+		return NOWHERE;
+	*node = (struct model_node){.registered = true,
+				    .up = true,
+				    .pod_number = pod_number,
+				    .joined_ms = w->now_ms,
+				    .process_start = w->now_ms + m->node_count + 1,
+				    .gauge_ms = w->now_ms,
+				    .gauge_phase_ms = rng_range(&w->rng, 0, GAUGE_MS - 1),
+				    .elected_as = ++m->elections};
+	(void)snprintf(node->id, sizeof(node->id), "%02x-capture-%d",
+		       w->rng.fixed ? (unsigned)m->node_count : (unsigned)(rng_next(&w->rng) & 0xff), m->node_count);
+	(void)snprintf(node->address, sizeof(node->address), "cdc-%d:8300", pod_number);
+	(void)snprintf(node->pod, sizeof(node->pod), "cdc-%d", pod_number);
+	for (int i = 0; i < m->node_count; i++)
+		if (m->nodes[i].registered && m->nodes[i].pod_number == pod_number) {
+			world_count(w, FAULT_TWIN);
+			break;
+		}
+	return m->node_count++;
 }
 
+/* The number of a capture stands at the end of its id. */
 int model_find(const struct model *m, const char *id)
 {
-	for (size_t i = 0; i < m->node_count; i++)
-		if (strcmp(m->nodes[i].id, id) == 0)
-			return (int)i;
-	return NOWHERE;
+	const char *number = strrchr(id, '-');
+	long index = number ? strtol(number + 1, NULL, 10) : -1;
+
+	return index >= 0 && index < m->node_count && strcmp(m->nodes[index].id, id) == 0 ? (int)index : NOWHERE;
+}
+
+int model_find_address(const struct model *m, const char *address)
+{
+	int found = NOWHERE;
+
+	for (int i = m->node_count; address[0] && i-- > 0;) {
+		if (strcmp(m->nodes[i].address, address) != 0)
+			continue;
+		if (m->nodes[i].up)
+			return i;
+		if (m->nodes[i].registered && found == NOWHERE)
+			found = i;
+	}
+	return found;
 }
 
 int model_of_pod(const struct model *m, const char *pod)
 {
-	for (size_t i = m->node_count; i-- > 0;)
+	for (int i = m->node_count; i-- > 0;)
 		if (m->nodes[i].up && m->nodes[i].registered && strcmp(m->nodes[i].pod, pod) == 0)
-			return (int)i;
+			return i;
 	return NOWHERE;
 }
 
-static int load_of(const struct model_node *node)
+int model_pick_alive(const struct model *m, int except)
 {
-	return node->maintainers * 5 + node->dispatchers;
-}
+	int best = NOWHERE, best_load = 0;
 
-int model_pick_alive(struct model *m, int except)
-{
-	int best = NOWHERE;
-
-	for (size_t i = 0; i < m->node_count; i++) {
+	for (int i = 0; i < m->node_count; i++) {
 		const struct model_node *node = &m->nodes[i];
+		int load = node->load[LOAD_MAINTAINERS] * 5 + node->load[LOAD_DISPATCHERS];
 
-		if (!node->registered || !node->up || node->liveness != 0 || (int)i == except)
+		if (!node->registered || !node->up || node->liveness != 0 || i == except)
 			continue;
-		if (best == NOWHERE || load_of(node) < load_of(&m->nodes[best]))
-			best = (int)i;
+		if (best == NOWHERE || load < best_load) {
+			best = i;
+			best_load = load;
+		}
 	}
 	return best;
 }
 
-static bool is_maintainer(const struct model_work *work)
+/* Brings the gauge up to the last moment at which it was recomputed: what changes after this does not show before the next. */
+static void settle_gauge(struct world *w, struct model_node *node)
 {
-	return work->table_id == 0;
-}
+	int64_t since = w->now_ms - node->gauge_phase_ms;
+	int64_t at = since < 0 ? 0 : node->gauge_phase_ms + since / GAUGE_MS * GAUGE_MS;
 
-/* The one place where truth about placement changes. */
-static void place(struct model *m, struct model_work *work, int node)
-{
-	if (work->node != NOWHERE) {
-		struct model_node *old = &m->nodes[work->node];
-
-		*(is_maintainer(work) ? &old->maintainers : &old->dispatchers) -= 1;
-		old->leaving_brokers++;
-		if (old->brokers_gone_ms < m->now_ms)
-			old->brokers_gone_ms = m->now_ms;
-		if (rng_chance(&m->rng, 200)) /* upstream issue 6316: the registration lingers */
-			old->brokers_gone_ms = m->now_ms + rng_range(&m->rng, 100, rng_chance(&m->rng, 100) ? 20000 : 3000);
+	if (at > node->gauge_ms) {
+		node->gauge_ms = at;
+		node->broker_gauge = node->load[LOAD_MAINTAINERS] + node->load[LOAD_DISPATCHERS] +
+				     (at < node->brokers_gone_ms ? node->leaving_brokers : 0);
 	}
-	work->node = node;
-	if (node != NOWHERE) {
-		*(is_maintainer(work) ? &m->nodes[node].maintainers : &m->nodes[node].dispatchers) += 1;
-		m->nodes[node].unseen_return = true;
-		m->nodes[node].arrived_ms = m->now_ms;
-	}
-	work->show_ms = m->now_ms + rng_range(&m->rng, 0, 800);
-}
-
-bool model_is_empty(const struct model *m, int node)
-{
-	const struct model_node *n = &m->nodes[node];
-
-	return n->maintainers == 0 && n->dispatchers == 0 && n->leaving_brokers == 0;
-}
-
-bool model_move(struct model *m, struct model_work *work, int destination, uint64_t epoch)
-{
-	if (work->move != MOVE_NONE)
-		return true; /* one that is under way is adopted, whereto it ever goes (contract 4.4) */
-	if (work->node == destination)
-		return true;
-	if (work->node == NOWHERE && !is_maintainer(work))
-		return false;
-	work->destination = destination;
-	work->move = MOVE_STOPPING;
-	work->moved_by = epoch;
-	work->move_ms = m->now_ms + rng_range(&m->rng, 50, 500);
-	return true;
-}
-
-static bool can_host(const struct model *m, int node)
-{
-	return node != NOWHERE && m->nodes[node].up && m->nodes[node].registered;
-}
-
-static void advance_work(struct model *m, struct model_work *work)
-{
-	if (work->show_ms && m->now_ms >= work->show_ms && work->move != MOVE_STARTING) {
-		work->shown = work->node;
-		work->show_ms = 0;
-	}
-	if (work->move == MOVE_NONE || m->now_ms < work->move_ms)
-		return;
-	if (work->move == MOVE_STOPPING) {
-		if (!can_host(m, work->destination)) { /* turns back: nothing was stopped yet */
-			work->move = MOVE_NONE;
-			work->moved_by = 0;
-			return;
-		}
-		place(m, work, NOWHERE);
-		work->shown = work->destination; /* before it works there */
-		work->move = MOVE_STARTING;
-		work->move_ms = m->now_ms + rng_range(&m->rng, 50, is_maintainer(work) ? 800 : 300);
-		return;
-	}
-	place(m, work, can_host(m, work->destination) ? work->destination : NOWHERE);
-	work->move = MOVE_NONE;
-	work->moved_by = 0;
-	work->settled_ms = m->now_ms + rng_range(&m->rng, 0, 1000);
-	if (work->node == NOWHERE)
-		work->shown = NOWHERE;
-}
-
-/* The basic scheduler: what runs nowhere is started somewhere, unless placement is frozen (6.4, failover). */
-static void place_absent(struct model *m, struct model_work *work)
-{
-	bool frozen = false;
-	int node;
-
-	for (size_t i = 0; i < m->node_count && m->family == TD_FAMILY_NATIVE && m->session.target == NOWHERE; i++)
-		frozen = frozen || (m->nodes[i].registered && m->nodes[i].liveness > 0);
-	if (work->node != NOWHERE || work->move != MOVE_NONE || (frozen && is_maintainer(work)) ||
-	    !model_is_bootstrapped(m) || !rng_chance(&m->rng, 50))
-		return;
-	node = model_pick_alive(m, model_is_in_session(m) ? m->session.target : NOWHERE);
-	if (node != NOWHERE)
-		place(m, work, node);
-}
-
-static void lose_work(struct model *m, struct model_work *work, int node)
-{
-	if (work->node == node) {
-		work->node = NOWHERE;
-		work->show_ms = m->now_ms + rng_range(&m->rng, 0, 300);
-	}
-	if (work->node == NOWHERE && work->move == MOVE_STOPPING)
-		work->move = MOVE_NONE;
-}
-
-void model_kill(struct model *m, int index, int64_t restart_after_ms)
-{
-	struct model_node *node = &m->nodes[index];
-	bool graceful = model_is_empty(m, index);
-
-	node->up = false;
-	node->lease_end_ms = m->now_ms + (graceful ? rng_range(&m->rng, 100, 2000) : LEASE_MS);
-	node->restart_ms = restart_after_ms ? m->now_ms + restart_after_ms : 0;
-	node->maintainers = node->dispatchers = node->leaving_brokers = 0;
-	if (m->coordinator == index)
-		model_step_down(m, node->lease_end_ms - m->now_ms);
-}
-
-static void deregister(struct model *m, int index)
-{
-	m->nodes[index].registered = false;
-	for (size_t i = 0; i < m->changefeed_count; i++) {
-		struct model_changefeed *cf = &m->changefeeds[i];
-
-		lose_work(m, &cf->maintainer, index);
-		for (size_t j = 0; j < cf->span_count; j++)
-			lose_work(m, &cf->spans[j], index);
-	}
-}
-
-static void advance_node(struct model *m, int index)
-{
-	struct model_node *node = &m->nodes[index];
-
-	if (!node->up && node->registered && m->now_ms >= node->lease_end_ms)
-		deregister(m, index);
-	if (!node->up && node->restart_ms && m->now_ms >= node->restart_ms && m->node_count < MODEL_NODES_MAX) {
-		int pod = 0;
-
-		node->restart_ms = 0;
-		(void)sscanf(node->pod, "cdc-%d", &pod);
-		add_node(m, pod);
-	}
-	if (node->leaving_brokers && m->now_ms >= node->brokers_gone_ms)
+	if (w->now_ms >= node->brokers_gone_ms)
 		node->leaving_brokers = 0;
-	if (m->now_ms - node->gauge_ms >= GAUGE_MS) {
-		node->gauge_ms = m->now_ms;
-		node->broker_gauge = node->maintainers + node->dispatchers + node->leaving_brokers;
+}
+
+int model_broker_gauge(struct world *w, int index)
+{
+	settle_gauge(w, &w->model.nodes[index]);
+	return w->model.nodes[index].broker_gauge;
+}
+
+static enum load load_of(const struct work *work)
+{
+	return work->table_id == 0 ? LOAD_MAINTAINERS : LOAD_DISPATCHERS;
+}
+
+/* The event broker forgets a dispatcher that went; sometimes it takes its time (upstream issue 6316). */
+static void leave(struct world *w, struct work *work)
+{
+	struct model_node *old = &w->model.nodes[work->node];
+
+	settle_gauge(w, old);
+	old->load[load_of(work)]--;
+	old->leaving_brokers++;
+	if (old->brokers_gone_ms < w->now_ms)
+		old->brokers_gone_ms = w->now_ms;
+	if (rng_chance(&w->rng, 200))
+		old->brokers_gone_ms = w->now_ms + rng_range(&w->rng, 100, rng_chance(&w->rng, 100) ? 20000 : 3000);
+}
+
+void model_place(struct world *w, struct work *work, int index)
+{
+	struct model *m = &w->model;
+	struct work **list = index == NOWHERE ? &m->absent : &m->nodes[index].works;
+
+	if (work->node != NOWHERE)
+		leave(w, work);
+	if (work->link) {
+		*work->link = work->next;
+		if (work->next)
+			work->next->link = work->link;
+	}
+	work->node = index;
+	work->next = *list;
+	work->link = list;
+	if (work->next)
+		work->next->link = &work->next;
+	*list = work;
+	if (work->table_id == 0 && index != NOWHERE)
+		m->changefeeds[work->changefeed].trigger = index; /* in the same instant */
+	if (index == NOWHERE) {
+		work->absent_since_ms = w->now_ms;
+	} else {
+		settle_gauge(w, &m->nodes[index]);
+		m->nodes[index].load[load_of(work)]++;
+		m->nodes[index].arrivals++;
+		m->nodes[index].arrived_ms = w->now_ms;
 	}
 }
 
-void model_tick(struct model *m, int64_t now_ms)
+bool model_is_empty(const struct world *w, int index)
 {
-	m->now_ms = now_ms;
-	model_draw_events(m);
-	for (size_t i = 0; i < m->node_count; i++)
-		advance_node(m, (int)i);
-	model_elect(m);
-	for (size_t i = 0; i < m->changefeed_count; i++) {
-		struct model_changefeed *cf = &m->changefeeds[i];
+	const struct model_node *n = &w->model.nodes[index];
 
-		if (!cf->running)
-			continue;
-		advance_work(m, &cf->maintainer);
-		place_absent(m, &cf->maintainer);
-		for (size_t j = 0; j < cf->span_count; j++) {
-			advance_work(m, &cf->spans[j]);
-			if (cf->maintainer.node != NOWHERE)
-				place_absent(m, &cf->spans[j]);
-		}
-	}
-	if (m->family == TD_FAMILY_NATIVE)
-		model_native_tick(m);
+	return n->load[LOAD_MAINTAINERS] == 0 && n->load[LOAD_DISPATCHERS] == 0 &&
+	       (n->leaving_brokers == 0 || w->now_ms >= n->brokers_gone_ms);
 }
 
-static bool is_moved_off(const struct model_work *work, int node, uint64_t epoch)
+static void restart(struct world *w, const struct event *event)
 {
-	return work->move == MOVE_STOPPING && work->node == node && work->moved_by == epoch;
-}
+	struct model_node *node = event->subject;
 
-int model_moves_off(const struct model *m, int node, uint64_t epoch)
-{
-	int moves = 0;
-
-	for (size_t i = 0; i < m->changefeed_count; i++) {
-		const struct model_changefeed *cf = &m->changefeeds[i];
-
-		moves += is_moved_off(&cf->maintainer, node, epoch);
-		for (size_t j = 0; j < cf->span_count; j++)
-			moves += is_moved_off(&cf->spans[j], node, epoch);
-	}
-	return moves;
-}
-
-static void add_changefeed(struct model *m, struct model_changefeed *cf, size_t number, int tables_max)
-{
-	bool redo = rng_chance(&m->rng, 200);
-	size_t tables = (size_t)rng_range(&m->rng, 0, tables_max);
-
-	(void)snprintf(cf->name, sizeof(cf->name), "default/cf-%03zu", number);
-	cf->running = rng_chance(&m->rng, 900);
-	cf->untracked = rng_chance(&m->rng, 100);
-	cf->maintainer = (struct model_work){.node = NOWHERE, .shown = NOWHERE};
-	cf->spans = calloc(tables * 2 + 1, sizeof(*cf->spans));
-	for (size_t i = 0; cf->running && i < tables; i++)
-		for (int mode = 0; mode <= (redo ? 1 : 0); mode++)
-			cf->spans[cf->span_count++] = (struct model_work){
-				.table_id = (int64_t)i + 100, .mode = (uint8_t)mode, .node = NOWHERE, .shown = NOWHERE};
-	if (!cf->running)
+	if (model_of_pod(&w->model, node->pod) != NOWHERE)
 		return;
-	place(m, &cf->maintainer, (int)rng_range(&m->rng, 0, (int64_t)m->node_count - 1));
-	cf->maintainer.shown = cf->maintainer.node;
-	for (size_t i = 0; i < cf->span_count; i++) {
-		place(m, &cf->spans[i], (int)rng_range(&m->rng, 0, (int64_t)m->node_count - 1));
-		cf->spans[i].shown = cf->spans[i].node;
-	}
+	if (model_add_node(w, node->pod_number) == NOWHERE)
+		return;
+	world_trace(w, "! a new process in %s", node->pod);
+	for (int i = 0; i < w->sidecar_count; i++) /* the leader's shell notices */
+		shell_balance(w, &w->sidecars[i]);
 }
 
-void model_init(struct model *m, uint64_t seed, const struct model_shape *shape)
+static void deregister(struct world *w, const struct event *event)
 {
-	static const struct model_faults none = {0};
+	struct model_node *node = event->subject;
 
-	*m = (struct model){.rng = {seed}, .faults = shape->faults, .family = shape->family, .now_ms = 1000};
-	m->calm = memcmp(&shape->faults, &none, sizeof(none)) == 0;
-	m->coordinator = m->completed = m->session.target = NOWHERE;
-	for (int i = 0; i < shape->captures; i++)
-		add_node(m, i);
-	m->changefeed_count = (size_t)shape->changefeeds;
-	m->changefeeds = calloc(m->changefeed_count + 1, sizeof(*m->changefeeds));
+	node->registered = false;
+	node->left_ms = w->now_ms;
+	world_trace(w, "! %s leaves the captures list", node->id);
+	while (node->works)
+		model_lose(w, node->works);
+}
+
+void model_kill(struct world *w, int index, int64_t restart_after_ms)
+{
+	struct model_node *node = &w->model.nodes[index];
+	bool graceful = model_is_empty(w, index);
+	int64_t lease_ms = graceful ? rng_range(&w->rng, 100, 2000) : LEASE_MS;
+
+	world_trace(w, "! the process of %s stops", node->id);
+	node->up = false;
+	node->leaving_brokers = 0;
+	world_at(w, w->now_ms + lease_ms, deregister, node, 0);
+	if (restart_after_ms)
+		world_at(w, w->now_ms + restart_after_ms, restart, node, 0);
+	if (w->model.coordinator == index)
+		model_step_down(w, lease_ms);
+}
+
+struct model_changefeed *model_changefeed(const struct model *m, const char *name)
+{
+	const char *number = strrchr(name, '-');
+	size_t index = number ? strtoul(number + 1, NULL, 10) : SIZE_MAX;
+
+	return index < m->changefeed_count && strcmp(m->changefeeds[index].name, name) == 0 ? &m->changefeeds[index] : NULL;
+}
+
+struct work *model_span(struct model_changefeed *cf, int64_t table_id, int mode)
+{
+	for (size_t i = 0; i < cf->span_count; i++)
+		if (cf->spans[i].table_id == table_id && cf->spans[i].mode == mode)
+			return &cf->spans[i];
+	return NULL;
+}
+
+static void add_work(struct world *w, struct work *work, size_t changefeed, int64_t table_id, uint8_t mode)
+{
+	struct model *m = &w->model;
+
+	*work = (struct work){.changefeed = (int)changefeed,
+			      .serial = m->work_count++,
+			      .table_id = table_id,
+			      .mode = mode,
+			      .node = NOWHERE};
+	if (m->changefeeds[changefeed].running)
+		model_place(w, work, (int)rng_range(&w->rng, 0, m->node_count - 1));
+	work->shown = work->shows = work->node;
+}
+
+static void add_changefeed(struct world *w, size_t number, int tables_max)
+{
+	struct model_changefeed *cf = &w->model.changefeeds[number];
+	int modes = rng_chance(&w->rng, 200) ? 2 : 1;
+	size_t tables = (size_t)rng_range(&w->rng, 0, tables_max);
+
+	(void)snprintf(cf->name, sizeof(cf->name), "default/cf-%05zu", number);
+	cf->running = w->rng.fixed || rng_chance(&w->rng, 900);
+	cf->untracked = rng_chance(&w->rng, 100);
+	cf->trigger = NOWHERE;
+	add_work(w, &cf->maintainer, number, 0, 0);
+	cf->spans = world_checked(calloc(tables * 2 + 1, sizeof(*cf->spans)));
+	for (size_t i = 0; cf->running && i < tables; i++)
+		for (int mode = 0; mode < modes; mode++)
+			add_work(w, &cf->spans[cf->span_count++], number, (int64_t)i + 100, (uint8_t)mode);
+}
+
+void model_init(struct world *w)
+{
+	struct model *m = &w->model;
+	const struct scenario *s = &w->scenario;
+
+	*m = (struct model){.family = s->family, .coordinator = NOWHERE, .completed = NOWHERE, .session.target = NOWHERE};
+	m->node_capacity = s->captures * 4 + 24;
+	m->nodes = world_checked(calloc((size_t)m->node_capacity, sizeof(*m->nodes)));
+	for (int i = 0; i < s->captures; i++)
+		(void)model_add_node(w, i);
+	m->changefeed_count = (size_t)s->changefeeds;
+	m->changefeeds = world_checked(calloc(m->changefeed_count + 1, sizeof(*m->changefeeds)));
 	for (size_t i = 0; i < m->changefeed_count; i++)
-		add_changefeed(m, &m->changefeeds[i], i, shape->tables_max);
-	for (size_t i = 0; i < m->node_count; i++)
-		m->nodes[i].broker_gauge = m->nodes[i].maintainers + m->nodes[i].dispatchers;
+		add_changefeed(w, i, s->tables_max);
+	for (int i = 0; i < m->node_count; i++)
+		m->nodes[i].broker_gauge = m->nodes[i].load[LOAD_MAINTAINERS] + m->nodes[i].load[LOAD_DISPATCHERS];
+	model_step_down(w, 0);
+}
+
+void model_heal(struct world *w)
+{
+	struct model *m = &w->model;
+
+	m->books_lie_until_ms = m->answer_lies_until_ms = 0;
+	for (int i = m->node_count; i-- > 0;)
+		if (!m->nodes[i].up && model_of_pod(m, m->nodes[i].pod) == NOWHERE)
+			world_at(w, w->now_ms + 5000, restart, &m->nodes[i], 0);
 }
 
 void model_done(struct model *m)
 {
-	model_free_answers(m);
-	for (size_t i = 0; i < m->changefeed_count; i++)
+	for (size_t i = 0; m->changefeeds && i < m->changefeed_count; i++)
 		free(m->changefeeds[i].spans);
 	free(m->changefeeds);
+	free(m->nodes);
 }

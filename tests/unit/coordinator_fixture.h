@@ -24,6 +24,13 @@ struct fixture {
 	size_t waiting_count;
 	int emitted[TD_EFFECT_KIND_COUNT];
 	unsigned held, refused, unknown; /* bits of kinds */
+	struct {
+		struct td_request_input input; /* as given last: given again with acknowledgements */
+		uint64_t acknowledged;	       /* by every capture; 0: by none */
+	} objects[16];
+	size_t object_count;
+	bool mute;     /* no agent acknowledges anything */
+	bool performs; /* moves and placements happen the moment they are answered */
 
 	/* The world. */
 	enum td_family family;
@@ -58,9 +65,34 @@ static inline void fixture_tick(struct fixture *f)
 	fixture_step(f, &(struct td_input){.kind = TD_INPUT_TICK});
 }
 
+/* Index of an object, new if need be. */
+static inline size_t fixture_object(struct fixture *f, const char *uid)
+{
+	size_t i = 0;
+
+	while (i < f->object_count && strcmp(f->objects[i].input.uid, uid) != 0)
+		i++;
+	if (i == f->object_count) {
+		assert_true(f->object_count < sizeof(f->objects) / sizeof(f->objects[0]));
+		f->object_count++;
+	}
+	return i;
+}
+
 static inline void fixture_request(struct fixture *f, const struct td_request_input *request)
 {
-	fixture_step(f, &(struct td_input){.kind = TD_INPUT_REQUEST, .request = request});
+	size_t at = fixture_object(f, request->uid);
+	struct td_acknowledgement acknowledgements[8];
+	struct td_request_input input = *request;
+
+	f->objects[at].input = *request;
+	for (size_t i = 0; i < f->node_count; i++)
+		acknowledgements[i] = (struct td_acknowledgement){f->nodes[i].id, f->objects[at].acknowledged};
+	if (f->objects[at].acknowledged && !input.acknowledgements) {
+		input.acknowledgements = acknowledgements;
+		input.acknowledgement_count = f->node_count;
+	}
+	fixture_step(f, &(struct td_input){.kind = TD_INPUT_REQUEST, .request = &input});
 }
 
 static inline void fixture_delete(struct fixture *f, const char *uid)
@@ -101,6 +133,38 @@ static inline const struct td_changefeed_view *fixture_changefeed(const struct f
 	return NULL;
 }
 
+/* Every agent sees a drain that has become durable, and says so in the object. */
+static inline void fixture_acknowledge(struct fixture *f, const struct td_effect *published)
+{
+	const struct td_request_view *view = td_core_view(f->core, published->uid);
+	size_t at = fixture_object(f, published->uid);
+
+	if (f->mute || !view || !published->epoch || f->objects[at].acknowledged == published->epoch ||
+	    td_phase_is_final(view->phase))
+		return;
+	f->objects[at].acknowledged = published->epoch;
+	fixture_request(f, &f->objects[at].input);
+}
+
+/* Does what a move or placement asks for. The spans that the test has given are written to. */
+static inline void fixture_perform(struct fixture *f, const struct td_effect *effect)
+{
+	struct td_changefeed_view *changefeed;
+	size_t to = 0;
+
+	if (effect->kind < TD_EFFECT_MOVE_MAINTAINER)
+		return;
+	changefeed = &f->changefeeds[fixture_changefeed(f, effect->changefeed) - f->changefeeds];
+	while (to < f->node_count && strcmp(f->nodes[to].id, effect->node) != 0)
+		to++;
+	assert_true(to < f->node_count);
+	if (effect->kind != TD_EFFECT_MOVE_DISPATCHER)
+		changefeed->maintainer_addr = f->nodes[to].address;
+	for (size_t i = 0; effect->kind == TD_EFFECT_MOVE_DISPATCHER && i < changefeed->span_count; i++)
+		if (changefeed->spans[i].table_id == effect->table_id && changefeed->spans[i].mode == effect->mode)
+			((struct td_span *)(uintptr_t)changefeed->spans)[i].node = f->nodes[to].id;
+}
+
 static inline void fixture_answer(struct fixture *f, const struct td_effect *effect, enum td_outcome outcome)
 {
 	const struct td_nodes_view nodes = {f->coordinator, f->nodes, f->node_count};
@@ -119,7 +183,11 @@ static inline void fixture_answer(struct fixture *f, const struct td_effect *eff
 		.process = &f->process,
 	};
 
+	if (f->performs && outcome != TD_OUTCOME_FAILED)
+		fixture_perform(f, effect);
 	fixture_step(f, &(struct td_input){.kind = TD_INPUT_RESULT, .result = &result});
+	if (effect->kind == TD_EFFECT_PUBLISH && outcome == TD_OUTCOME_DONE)
+		fixture_acknowledge(f, effect);
 }
 
 /* Answers everything that is not held back, again and again, for this long. */
@@ -169,7 +237,7 @@ static inline void assert_phase(struct fixture *f, const char *uid, enum td_phas
 			 view->message, td_phase_name(phase), td_reason_name(reason));
 }
 
-/* Three captures a, b, c in pods pod-a, pod-b, pod-c, and d without a pod; c coordinates. One changefeed on b. The target of
+/* Three captures a, b, c in pods pod-a, pod-b, pod-c; c coordinates. One changefeed on b. The target of
  * most tests is a, which is empty. */
 static inline void fixture_init(struct fixture *f, enum td_family family)
 {
@@ -191,6 +259,12 @@ static inline void fixture_init(struct fixture *f, enum td_family family)
 					      .liveness = family == TD_FAMILY_NATIVE ? TD_STOPPING : TD_ALIVE};
 	f->core = td_core_new(&td_core_defaults);
 	assert_non_null(f->core);
+}
+
+/* One more capture, without a pod that anybody drains. */
+static inline void fixture_add_node(struct fixture *f, const char *id, const char *address)
+{
+	f->nodes[f->node_count++] = (struct td_node_view){.id = id, .address = address, .answers = true, .pod = ""};
 }
 
 static inline void fixture_done(struct fixture *f)

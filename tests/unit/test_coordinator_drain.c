@@ -126,7 +126,7 @@ static void each_lie_alone_is_not_believed(void **state)
 			f.process.counts.brokers = 1;
 		if (liar == 2) /* books and process say zero, the answer does not */
 			f.answer = 1;
-		fixture_run(&f, 60000);
+		fixture_run(&f, 40000);
 		if (fixture_view(&f, "u")->phase != TD_PHASE_VERIFYING)
 			fail_msg("%s was believed", lies[liar]);
 		assert_int_equal(fixture_view(&f, "u")->reason, TD_REASON_WITNESSES_DISAGREE);

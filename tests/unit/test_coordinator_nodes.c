@@ -95,7 +95,7 @@ static void nobody_who_is_leaving_or_silent_may_receive_work(void **state)
 		{"stopping by us", {.answers = true, .liveness = {TD_STOPPING}}, false},
 		{"pod terminating", {.answers = true, .pod_terminating = true}, false},
 		{"leaving", {.answers = true, .leaving = true}, false},
-		{"queued", {.answers = true, .queued = true}, true},
+		{"queued", {.answers = true, .queued = true}, false},
 	};
 
 	(void)state;
@@ -104,7 +104,7 @@ static void nobody_who_is_leaving_or_silent_may_receive_work(void **state)
 			fail_msg("%s", cases[i].what);
 }
 
-static void a_queued_node_receives_work_only_when_there_is_no_other(void **state)
+static void a_node_that_is_queued_or_not_informed_is_no_destination(void **state)
 {
 	const struct td_node_view views[] = {node("a", "a:1"), node("b", "b:1")};
 	struct td_nodes nodes;
@@ -112,77 +112,87 @@ static void a_queued_node_receives_work_only_when_there_is_no_other(void **state
 	(void)state;
 	td_nodes_init(&nodes);
 	apply(&nodes, views, 2, "");
+	td_node_add_load(&nodes, &nodes.items[1], TD_LOAD_MAINTAINERS, 100);
+	assert_string_equal(td_destinations_least_loaded(&nodes, TD_LOAD_MAINTAINERS)->id, "a");
 	nodes.items[0].queued = true;
-	nodes.items[1].maintainers = 100;
-	assert_string_equal(td_nodes_least_loaded(&nodes, TD_LOAD_MAINTAINERS, NULL)->id, "b");
-	assert_string_equal(td_nodes_least_loaded(&nodes, TD_LOAD_MAINTAINERS, "b")->id, "a");
-	nodes.items[0].leaving = true;
-	assert_null(td_nodes_least_loaded(&nodes, TD_LOAD_MAINTAINERS, "b"));
+	td_destinations_rebuild(&nodes);
+	assert_string_equal(td_destinations_least_loaded(&nodes, TD_LOAD_MAINTAINERS)->id, "b");
+	nodes.items[1].informed = false;
+	td_destinations_rebuild(&nodes);
+	assert_null(td_destinations_least_loaded(&nodes, TD_LOAD_MAINTAINERS));
+	assert_true(td_nodes_has_schedulable(&nodes)); /* a moment's patience may help with b, and with b only */
+	nodes.items[1].leaving = true;
+	assert_false(td_nodes_has_schedulable(&nodes));
 	td_nodes_done(&nodes);
 }
 
-/* The dumb twin: sort all by (unfit, queued, load, id) and take the first. */
-static int by_merit(const void *a, const void *b)
+/* The slow and obvious planner: looks at all nodes, and at nothing that is kept up to date. */
+static const struct td_node *slow_choice(const struct td_nodes *nodes, enum td_load kind)
 {
-	const struct td_node *x = *(const struct td_node *const *)a, *y = *(const struct td_node *const *)b;
-	int64_t x_load = (int64_t)x->dispatchers + x->dispatchers_coming,
-		y_load = (int64_t)y->dispatchers + y->dispatchers_coming;
+	const struct td_node *best = NULL;
 
-	if (td_node_is_schedulable(x) != td_node_is_schedulable(y))
-		return td_node_is_schedulable(x) ? -1 : 1;
-	if (x->queued != y->queued)
-		return x->queued ? 1 : -1;
-	if (x_load != y_load)
-		return x_load < y_load ? -1 : 1;
-	return strcmp(x->id, y->id);
+	for (size_t i = 0; i < nodes->count; i++) {
+		const struct td_node *node = &nodes->items[i];
+		uint64_t load = (uint64_t)node->load[kind] + node->coming[kind];
+		uint64_t least = best ? (uint64_t)best->load[kind] + best->coming[kind] : 0;
+
+		if (node->liveness.private_value != TD_ALIVE || node->reported_liveness != 0 || !node->answers ||
+		    node->leaving || node->queued || node->pod_terminating || !node->informed)
+			continue;
+		if (!best || load < least || (load == least && strcmp(node->id, best->id) < 0))
+			best = node;
+	}
+	return best;
 }
 
-static const struct td_node *dumb_choice(const struct td_nodes *nodes, const char *except)
+static void draw_nodes(struct td_nodes *nodes, unsigned *seed, char ids[][8], size_t count)
 {
-	const struct td_node *all[32];
-	size_t count = 0;
+	struct td_node_view views[20];
 
-	for (size_t i = 0; i < nodes->count; i++)
-		if (strcmp(nodes->items[i].id, except) != 0)
-			all[count++] = &nodes->items[i];
-	qsort(all, count, sizeof(all[0]), by_merit);
-	return count && td_node_is_schedulable(all[0]) ? all[0] : NULL;
+	for (size_t i = 0; i < count; i++) {
+		(void)snprintf(ids[i], sizeof(ids[i]), "n%02zu", (i * 7 + 3) % 20);
+		views[i] = node(ids[i], "x:1");
+		views[i].answers = rand_r(seed) % 5 != 0;
+		views[i].reported_liveness = rand_r(seed) % 6 ? 0 : rand_r(seed) % 4 - 1;
+		views[i].pod_terminating = rand_r(seed) % 8 == 0;
+	}
+	apply(nodes, views, count, "");
+	for (size_t i = 0; i < count; i++) {
+		nodes->items[i].leaving = rand_r(seed) % 5 == 0;
+		nodes->items[i].queued = rand_r(seed) % 5 == 0;
+		nodes->items[i].informed = rand_r(seed) % 5 != 0;
+	}
+	td_destinations_rebuild(nodes);
 }
 
 static void choices_are_those_of_a_slow_and_obvious_planner(void **state)
 {
 	unsigned seed = 1;
 	char ids[20][8];
+	struct td_nodes nodes;
 
 	(void)state;
+	td_nodes_init(&nodes);
 	for (int round = 0; round < 20000; round++) {
-		struct td_node_view views[20];
-		struct td_nodes nodes;
 		size_t count = (size_t)(rand_r(&seed) % 20);
-		char except[8];
 
-		for (size_t i = 0; i < count; i++) {
-			(void)snprintf(ids[i], sizeof(ids[i]), "n%02zu", (i * 7 + 3) % 20);
-			views[i] = node(ids[i], "x:1");
-			views[i].answers = rand_r(&seed) % 5 != 0;
-			views[i].reported_liveness = rand_r(&seed) % 6 ? 0 : rand_r(&seed) % 4 - 1;
+		draw_nodes(&nodes, &seed, ids, count);
+		for (int change = 0; count && change < 10; change++) {
+			struct td_node *node = &nodes.items[(size_t)rand_r(&seed) % count];
+			enum td_load kind = (enum td_load)(rand_r(&seed) % 2);
+
+			(rand_r(&seed) % 2 ? td_node_add_load : td_node_add_coming)(&nodes, node, kind,
+										    rand_r(&seed) % 5 - 2);
+			for (int k = 0; k < TD_LOAD_COUNT; k++)
+				if (slow_choice(&nodes, (enum td_load)k) !=
+				    td_destinations_least_loaded(&nodes, (enum td_load)k))
+					fail_msg("round %d, change %d", round, change);
 		}
-		td_nodes_init(&nodes);
-		apply(&nodes, views, count, "");
-		for (size_t i = 0; i < count; i++) {
-			nodes.items[i].dispatchers = (uint32_t)(rand_r(&seed) % 4);
-			nodes.items[i].dispatchers_coming = (uint32_t)(rand_r(&seed) % 3);
-			nodes.items[i].leaving = rand_r(&seed) % 5 == 0;
-			nodes.items[i].queued = rand_r(&seed) % 3 == 0;
-		}
-		(void)snprintf(except, sizeof(except), "n%02d", rand_r(&seed) % 20);
-		if (dumb_choice(&nodes, except) != td_nodes_least_loaded(&nodes, TD_LOAD_DISPATCHERS, except))
-			fail_msg("round %d", round);
-		td_nodes_done(&nodes);
 	}
+	td_nodes_done(&nodes);
 }
 
-static void a_huge_load_does_not_wrap_around(void **state)
+static void a_load_neither_wraps_around_nor_falls_below_nothing(void **state)
 {
 	const struct td_node_view views[] = {node("a", "a:1"), node("b", "b:1")};
 	struct td_nodes nodes;
@@ -190,10 +200,13 @@ static void a_huge_load_does_not_wrap_around(void **state)
 	(void)state;
 	td_nodes_init(&nodes);
 	apply(&nodes, views, 2, "");
-	nodes.items[0].dispatchers = UINT32_MAX;
-	nodes.items[0].dispatchers_coming = 1;
-	nodes.items[1].dispatchers = 5;
-	assert_string_equal(td_nodes_least_loaded(&nodes, TD_LOAD_DISPATCHERS, NULL)->id, "b");
+	nodes.items[0].load[TD_LOAD_DISPATCHERS] = UINT32_MAX;
+	td_node_add_coming(&nodes, &nodes.items[0], TD_LOAD_DISPATCHERS, 1);
+	td_node_add_load(&nodes, &nodes.items[1], TD_LOAD_DISPATCHERS, 5);
+	td_node_add_load(&nodes, NULL, TD_LOAD_DISPATCHERS, 5);
+	assert_string_equal(td_destinations_least_loaded(&nodes, TD_LOAD_DISPATCHERS)->id, "b");
+	td_node_add_load(&nodes, &nodes.items[1], TD_LOAD_DISPATCHERS, -7);
+	assert_int_equal(nodes.items[1].load[TD_LOAD_DISPATCHERS], 0);
 	td_nodes_done(&nodes);
 }
 
@@ -205,11 +218,58 @@ static void the_last_node_is_the_one_whose_peers_all_terminate(void **state)
 	(void)state;
 	td_nodes_init(&nodes);
 	apply(&nodes, views, 2, "");
-	assert_false(td_nodes_is_last(&nodes, "a"));
+	assert_false(td_nodes_is_last(&nodes, "a", true));
 	views[1].pod_terminating = true;
 	apply(&nodes, views, 2, "");
-	assert_true(td_nodes_is_last(&nodes, "a"));
-	assert_false(td_nodes_is_last(&nodes, "b"));
+	assert_true(td_nodes_is_last(&nodes, "a", false));
+	assert_false(td_nodes_is_last(&nodes, "b", true));
+	td_nodes_done(&nodes);
+}
+
+static void where_we_place_a_peer_that_will_be_drained_does_not_count_as_a_place(void **state)
+{
+	struct td_node_view views[] = {node("a", "a:1"), node("b", "b:1")};
+	struct td_nodes nodes;
+
+	(void)state;
+	td_nodes_init(&nodes);
+	apply(&nodes, views, 2, "");
+	nodes.items[1].queued = true;
+	assert_true(td_nodes_is_last(&nodes, "a", true));
+	assert_false(td_nodes_is_last(&nodes, "a", false)); /* TiCDC would use it */
+	nodes.items[1].queued = false;
+	nodes.items[1].leaving = true;
+	assert_true(td_nodes_is_last(&nodes, "a", true));
+	nodes.items[1].leaving = false;
+	views[1].reported_liveness = TD_DRAINING;
+	apply(&nodes, views, 2, "");
+	assert_true(td_nodes_is_last(&nodes, "a", true));
+	views[1].reported_liveness = -1; /* that may pass */
+	apply(&nodes, views, 2, "");
+	assert_false(td_nodes_is_last(&nodes, "a", true));
+	(void)td_liveness_begin_drain(&nodes.items[1].liveness);
+	assert_true(td_nodes_is_last(&nodes, "a", true));
+	td_nodes_done(&nodes);
+}
+
+static void a_candidate_is_alive_or_the_only_node_left(void **state)
+{
+	struct td_node_view views[] = {node("a", "a:1"), node("b", "b:1")};
+	struct td_nodes nodes;
+
+	(void)state;
+	td_nodes_init(&nodes);
+	apply(&nodes, views, 2, "");
+	assert_true(td_nodes_has_candidate(&nodes, "a"));
+	(void)td_liveness_begin_drain(&nodes.items[1].liveness);
+	assert_false(td_node_is_candidate(&nodes, &nodes.items[1]));
+	assert_false(td_nodes_has_candidate(&nodes, "a"));
+	views[0].reported_liveness = TD_STOPPING;
+	apply(&nodes, views, 2, "");
+	assert_false(td_nodes_has_candidate(&nodes, "b"));
+	apply(&nodes, views, 1, "");
+	assert_true(td_node_is_candidate(&nodes, &nodes.items[0]));
+	assert_false(td_nodes_has_candidate(&nodes, "a"));
 	td_nodes_done(&nodes);
 }
 
@@ -221,10 +281,12 @@ int main(void)
 		cmocka_unit_test(of_two_entries_with_one_address_the_one_that_answers_is_meant),
 		cmocka_unit_test(the_coordinator_is_certain_after_two_lists),
 		cmocka_unit_test(nobody_who_is_leaving_or_silent_may_receive_work),
-		cmocka_unit_test(a_queued_node_receives_work_only_when_there_is_no_other),
+		cmocka_unit_test(a_node_that_is_queued_or_not_informed_is_no_destination),
 		cmocka_unit_test(choices_are_those_of_a_slow_and_obvious_planner),
-		cmocka_unit_test(a_huge_load_does_not_wrap_around),
+		cmocka_unit_test(a_load_neither_wraps_around_nor_falls_below_nothing),
 		cmocka_unit_test(the_last_node_is_the_one_whose_peers_all_terminate),
+		cmocka_unit_test(where_we_place_a_peer_that_will_be_drained_does_not_count_as_a_place),
+		cmocka_unit_test(a_candidate_is_alive_or_the_only_node_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

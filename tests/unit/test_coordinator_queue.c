@@ -28,6 +28,7 @@ static void request(const char *uid, const char *pod, int64_t created)
 static void those_who_wait_see_their_place_and_who_is_in_front(void **state)
 {
 	(void)state;
+	fixture_add_node(&f, "d", "d:1");
 	f.process.counts.dispatchers = 1; /* the first one takes for ever */
 	request("first", "pod-a", 1);
 	request("second", "pod-b", 2);
@@ -300,6 +301,7 @@ static void a_drain_found_in_the_middle_comes_first_and_another_such_keeps_its_p
 	struct td_request_input one = fixture_pod_request("one", "pod-a"), two = fixture_pod_request("two", "pod-b");
 
 	(void)state;
+	fixture_add_node(&f, "d", "d:1");
 	f.process.counts.dispatchers = 1;
 	request("fresh", "pod-c", 0);
 	one.phase = two.phase = TD_PHASE_DRAINING;

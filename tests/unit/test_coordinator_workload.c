@@ -60,9 +60,9 @@ static void only_what_is_on_the_target_is_kept_and_the_rest_is_load(void **state
 	assert_string_equal(b.workload.items[0]->name, "w");
 	assert_true(td_changefeed_has_span(b.workload.items[1], 7, 1));
 	assert_false(td_changefeed_has_span(b.workload.items[1], 8, 0));
-	assert_int_equal(b.nodes.items[0].dispatchers, 2);
-	assert_int_equal(b.nodes.items[1].dispatchers, 1);
-	assert_int_equal(b.nodes.items[1].maintainers, 1);
+	assert_int_equal(b.nodes.items[0].load[TD_LOAD_DISPATCHERS], 2);
+	assert_int_equal(b.nodes.items[1].load[TD_LOAD_DISPATCHERS], 1);
+	assert_int_equal(b.nodes.items[1].load[TD_LOAD_MAINTAINERS], 1);
 	books_done(&b);
 }
 
@@ -111,10 +111,9 @@ static void one_read_of_the_address_alone_leaves_the_spans_as_they_were(void **s
 	books_init(&b);
 	apply(&b, 5, &view, 1);
 	view = (struct td_changefeed_view){.name = "x", .running = true, .maintainer_addr = "b:1"};
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 6, &view));
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
 	assert_int_equal(b.workload.target_maintainers, 0);
 	assert_int_equal(b.workload.target_dispatchers, 2);
-	assert_int_equal(b.workload.items[0]->asked_ms, 6);
 	books_done(&b);
 }
 
@@ -129,14 +128,14 @@ static void a_move_seen_in_one_changefeed_is_load_at_its_destination_at_once(voi
 	books_init(&b);
 	apply(&b, 5, &view, 1);
 	view = with_spans("x", "b:1", moved, 3);
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 6, &view));
-	assert_int_equal(b.nodes.items[0].maintainers, 0);
-	assert_int_equal(b.nodes.items[1].maintainers, 1);
-	assert_int_equal(b.nodes.items[0].dispatchers, 1);
-	assert_int_equal(b.nodes.items[1].dispatchers, 1);
-	assert_int_equal(b.nodes.items[2].dispatchers, 1);
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 7, &view));
-	assert_int_equal(b.nodes.items[2].dispatchers, 1);
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
+	assert_int_equal(b.nodes.items[0].load[TD_LOAD_MAINTAINERS], 0);
+	assert_int_equal(b.nodes.items[1].load[TD_LOAD_MAINTAINERS], 1);
+	assert_int_equal(b.nodes.items[0].load[TD_LOAD_DISPATCHERS], 1);
+	assert_int_equal(b.nodes.items[1].load[TD_LOAD_DISPATCHERS], 1);
+	assert_int_equal(b.nodes.items[2].load[TD_LOAD_DISPATCHERS], 1);
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
+	assert_int_equal(b.nodes.items[2].load[TD_LOAD_DISPATCHERS], 1);
 	books_done(&b);
 }
 
@@ -147,7 +146,7 @@ static void an_unknown_changefeed_waits_for_the_next_whole_reading(void **state)
 
 	(void)state;
 	books_init(&b);
-	assert_true(td_workload_apply_one(&b.workload, &b.nodes, 6, &view));
+	assert_true(td_workload_apply_one(&b.workload, &b.nodes, &view));
 	assert_int_equal(b.workload.count, 0);
 	assert_false(b.workload.known);
 	books_done(&b);

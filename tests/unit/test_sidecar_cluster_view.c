@@ -163,16 +163,49 @@ static void address_belongs_to_the_pod_whose_it_is(void **state)
 	}
 }
 
+static void pod_is_ready_only_when_its_condition_says_true(void **state)
+{
+	static const struct {
+		const char *status;
+		bool is;
+	} cases[] = {
+		{"{\"conditions\":[{\"type\":\"Initialized\",\"status\":\"True\"},{\"type\":\"Ready\",\"status\":\"True\"}]"
+		 "}",
+		 true},
+		{"{\"conditions\":[{\"type\":\"ContainersReady\",\"status\":\"True\"}]}", false},
+		{"{\"conditions\":[{\"type\":\"Ready\",\"status\":\"False\"}]}", false},
+		{"{\"conditions\":[{\"type\":\"Ready\",\"status\":\"Unknown\"}]}", false},
+		{"{\"conditions\":[{\"type\":\"Ready\",\"status\":true},{\"type\":\"Ready\"},7,null]}", false},
+		{"{\"conditions\":{\"Ready\":\"True\"}}", false},
+		{"{\"conditions\":null}", false},
+		{"{}", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		json_t *object = parse("{\"metadata\":{\"name\":\"a\",\"uid\":\"u\"}}");
+		struct td_pod pod;
+
+		assert_int_equal(json_object_set_new(object, "status", parse(cases[i].status)), 0);
+		assert_true(td_pod_read(&pod, object));
+		if (pod.ready != cases[i].is)
+			fail_msg("%s: should be %d", cases[i].status, cases[i].is);
+		json_decref(object);
+	}
+}
+
 static void pod_is_read_the_same_from_its_projection(void **state)
 {
 	json_t *object = parse(
 		"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"a\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"labels\":{\"x\":"
 		"\"y\"},\"deletionTimestamp\":\"" DELETED "\",\"deletionGracePeriodSeconds\":60,\"managedFields\":[{}]},"
-		"\"spec\":{\"containers\":[{}]},\"status\":{\"podIP\":\"10.0.0.7\",\"phase\":\"Running\"}}");
+		"\"spec\":{\"containers\":[{}]},\"status\":{\"podIP\":\"10.0.0.7\",\"phase\":\"Running\",\"conditions\":[{"
+		"\"type\":\"Ready\"}]}}");
 	json_t *before = json_deep_copy(object), *small = td_pod_project(object);
 	json_t *wanted = parse(
 		"{\"metadata\":{\"name\":\"a\",\"uid\":\"u\",\"resourceVersion\":\"7\",\"deletionTimestamp\":\"" DELETED
-		"\",\"deletionGracePeriodSeconds\":60},\"status\":{\"podIP\":\"10.0.0.7\"}}");
+		"\",\"deletionGracePeriodSeconds\":60},\"status\":{\"podIP\":\"10.0.0.7\",\"conditions\":[{\"type\":"
+		"\"Ready\"}]}}");
 
 	(void)state;
 	assert_true(json_equal(small, wanted));
@@ -224,6 +257,7 @@ int main(void)
 		cmocka_unit_test(grace_period_out_of_bounds_is_no_surprise),
 		cmocka_unit_test(reserve_is_at_most_a_quarter_of_the_grace),
 		cmocka_unit_test(address_belongs_to_the_pod_whose_it_is),
+		cmocka_unit_test(pod_is_ready_only_when_its_condition_says_true),
 		cmocka_unit_test(pod_is_read_the_same_from_its_projection),
 		cmocka_unit_test(projection_of_a_young_pod_invents_nothing),
 		cmocka_unit_test(drain_loses_only_its_managed_fields),

@@ -214,6 +214,14 @@ static void unreadable_status_is_an_error_and_never_pending(void **state)
 		{"{\"phase\":\"Draining\",\"captureID\":5}", "status.captureID"},
 		{"{\"phase\":\"Draining\",\"captureAddress\":[]}", "status.captureAddress"},
 		{"{\"phase\":\"Draining\",\"podUID\":{}}", "status.podUID"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":[]}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":\"cap-1\"}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":{\"cap-1\":\"4\"}}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":{\"cap-1\":4,\"cap-2\":4.5}}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":{\"cap-1\":-4}}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":{\"cap-1\":null}}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":{\"\":4}}", "status.acknowledged"},
+		{"{\"phase\":\"Draining\",\"acknowledged\":{\"" X50 X10 "xxxx\":4}}", "status.acknowledged"},
 	};
 
 	(void)state;
@@ -245,6 +253,83 @@ static void absent_status_is_pending(void **state)
 		assert_int_equal(drain.started_wall_ms, 0);
 		assert_string_equal(drain.status_capture, "");
 		assert_string_equal(drain.message, "");
+		json_decref(object);
+	}
+}
+
+static void acknowledgements_are_read_with_their_epochs(void **state)
+{
+	static struct td_acknowledgement found[TD_ACKNOWLEDGED_MAX];
+	json_t *object = with_status("{\"phase\":\"Draining\",\"epoch\":9007199254740993,\"acknowledged\":{\"cap-2\":"
+				     "9007199254740993,\"cap.3\":0,\"" X50 X10 "xxx\":7}}");
+	struct td_drain_object drain = read_good(object);
+
+	(void)state;
+	assert_int_equal(td_drain_acknowledgements(&drain, found), 3);
+	assert_string_equal(found[0].capture, "cap-2");
+	assert_true(found[0].epoch == drain.epoch);
+	assert_string_equal(found[1].capture, "cap.3");
+	assert_int_equal(found[1].epoch, 0);
+	assert_int_equal(found[2].epoch, 7);
+	assert_true(td_drain_acknowledged_by(&drain, "cap-2") == drain.epoch);
+	assert_int_equal(td_drain_acknowledged_by(&drain, "cap-9"), 0);
+	json_decref(object);
+	object = with_status("{\"phase\":\"Draining\",\"acknowledged\":null}");
+	drain = read_good(object);
+	assert_int_equal(td_drain_acknowledgements(&drain, found), 0);
+	assert_int_equal(td_drain_acknowledged_by(&drain, "cap-2"), 0);
+	json_decref(object);
+}
+
+static void acknowledgements_have_a_limit_that_is_an_error(void **state)
+{
+	static struct td_acknowledgement found[TD_ACKNOWLEDGED_MAX];
+	json_t *object = with_status("{\"phase\":\"Draining\",\"acknowledged\":{}}");
+	json_t *acknowledged = td_json_at(object, "status.acknowledged");
+	struct td_drain_object drain;
+	struct td_error err;
+	char capture[16];
+
+	(void)state;
+	for (int i = 0; i < TD_ACKNOWLEDGED_MAX; i++) {
+		(void)snprintf(capture, sizeof(capture), "cap-%d", i);
+		assert_int_equal(json_object_set_new(acknowledged, capture, json_integer(1)), 0);
+	}
+	drain = read_good(object);
+	assert_int_equal(td_drain_acknowledgements(&drain, found), TD_ACKNOWLEDGED_MAX);
+	assert_int_equal(json_object_set_new(acknowledged, "one-more", json_integer(1)), 0);
+	assert_false(td_drain_read(&drain, object, &err));
+	assert_non_null(strstr(err.text, "status.acknowledged"));
+	json_decref(object);
+}
+
+/* The agents write it, each its own entry: a write of the coordinator that named it would undo theirs. */
+static void writes_of_the_coordinator_leave_acknowledgements_alone(void **state)
+{
+	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = false}};
+	const struct td_drain_context context = {.worker = "ticdc-1", .pod_uid = "", .now_wall_ms = CREATED_MS};
+
+	(void)state;
+	for (int phase = 0; phase < TD_PHASE_COUNT; phase++) {
+		json_t *object = with_status("{\"acknowledged\":{\"cap-2\":4}}");
+		const struct td_request_view view = {.uid = "u",
+						     .name = "d",
+						     .phase = (enum td_phase)phase,
+						     .message = "",
+						     .pod = "p",
+						     .capture = "cap-1",
+						     .address = "",
+						     .epoch = 5,
+						     .blocked_by = "",
+						     .witnesses = witnesses,
+						     .coordinator = ""};
+		json_t *patch = td_drain_status_patch(&view, &context);
+		struct td_drain_object drain;
+
+		assert_int_equal(json_object_update_recursive(object, patch), 0);
+		drain = read_good(object);
+		assert_int_equal(td_drain_acknowledged_by(&drain, "cap-2"), 4);
+		json_decref(patch);
 		json_decref(object);
 	}
 }
@@ -330,6 +415,87 @@ static void every_phase_is_read_back_as_it_was_written(void **state)
 	json_decref(object);
 }
 
+static const json_t *progressing_of(const json_t *patch)
+{
+	const json_t *conditions = td_json_at(patch, "status.conditions"), *condition;
+	size_t i;
+
+	json_array_foreach (conditions, i, condition)
+		if (strcmp(td_json_text(condition, "type"), "Progressing") == 0)
+			return condition;
+	fail();
+	return NULL;
+}
+
+static void open_request_is_progressing_unless_it_is_stalled(void **state)
+{
+	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = false}};
+	const struct td_drain_context context = {.worker = "ticdc-1", .pod_uid = "", .now_wall_ms = CREATED_MS};
+
+	(void)state;
+	for (int i = 0; i < 2 * TD_PHASE_COUNT; i++) {
+		enum td_phase phase = (enum td_phase)(i / 2);
+		bool stalled = i % 2 == 1, open = !td_phase_is_final(phase);
+		const struct td_request_view view = {.phase = phase,
+						     .reason = TD_REASON_MOVING_MAINTAINERS,
+						     .message = "changefeed a does not move",
+						     .pod = "p",
+						     .capture = "",
+						     .address = "",
+						     .blocked_by = "",
+						     .witnesses = witnesses,
+						     .coordinator = "",
+						     .stalled_ms = stalled ? 1000 : 0};
+		json_t *patch;
+		const json_t *condition;
+
+		if (phase == TD_PHASE_RELEASED)
+			continue; /* its write names no condition */
+		patch = td_drain_status_patch(&view, &context);
+		condition = progressing_of(patch);
+		assert_string_equal(td_json_text(condition, "status"), open && !stalled ? "True" : "False");
+		assert_string_equal(td_json_text(condition, "reason"), open && stalled ? "Stalled" : "MovingMaintainers");
+		assert_string_equal(td_json_text(condition, "message"), "changefeed a does not move");
+		json_decref(patch);
+	}
+}
+
+/* The time of a condition is when it changed, however often it is written. */
+static void stall_begins_once(void **state)
+{
+	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = false}};
+	struct td_drain_context context = {.worker = "ticdc-1", .pod_uid = ""};
+	struct td_request_view view = {.phase = TD_PHASE_DRAINING,
+				       .message = "",
+				       .pod = "p",
+				       .capture = "",
+				       .address = "",
+				       .blocked_by = "",
+				       .witnesses = witnesses,
+				       .coordinator = ""};
+	static const struct {
+		int64_t stalled_ms;
+		const char *since;
+	} steps[] = {
+		{0, "2026-11-23T13:18:38Z"},	{0, "2026-11-23T13:18:38Z"},	{5000, "2026-11-23T13:18:40Z"},
+		{5000, "2026-11-23T13:18:40Z"}, {9000, "2026-11-23T13:18:40Z"}, {0, "2026-11-23T13:18:43Z"},
+	};
+	json_t *before = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		context.now_wall_ms = CREATED_MS + (int64_t)i * 1000;
+		context.conditions = td_json_at(before, "status.conditions");
+		view.stalled_ms = steps[i].stalled_ms;
+		json_t *patch = td_drain_status_patch(&view, &context);
+
+		assert_string_equal(td_json_text(progressing_of(patch), "lastTransitionTime"), steps[i].since);
+		json_decref(before);
+		before = patch;
+	}
+	json_decref(before);
+}
+
 static void own_request_for_a_pod_is_a_good_one(void **state)
 {
 	(void)state;
@@ -362,8 +528,13 @@ int main(void)
 		cmocka_unit_test(bad_spec_does_not_hide_what_has_been_done),
 		cmocka_unit_test(unreadable_status_is_an_error_and_never_pending),
 		cmocka_unit_test(absent_status_is_pending),
+		cmocka_unit_test(acknowledgements_are_read_with_their_epochs),
+		cmocka_unit_test(acknowledgements_have_a_limit_that_is_an_error),
+		cmocka_unit_test(writes_of_the_coordinator_leave_acknowledgements_alone),
 		cmocka_unit_test(what_is_no_drainrequest_is_refused),
 		cmocka_unit_test(every_phase_is_read_back_as_it_was_written),
+		cmocka_unit_test(open_request_is_progressing_unless_it_is_stalled),
+		cmocka_unit_test(stall_begins_once),
 		cmocka_unit_test(own_request_for_a_pod_is_a_good_one),
 	};
 

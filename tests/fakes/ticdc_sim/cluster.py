@@ -88,9 +88,12 @@ class Cluster:
             self._native("schedule_maintainers")
             schedulers.drain_spans(self)
             settling.judge_homes(self)
-        if self._every("basic", 500, now) and self.placed and not self.faults.find("basic_placement"):
-            schedulers.place_maintainers(self)
-            schedulers.place_spans(self)
+        if self._every("basic", 500, now) and self.placed:
+            off = self.faults.find("basic_placement")
+            if not off:
+                schedulers.place_maintainers(self)
+            if not off or off.get("work") == "maintainers":
+                schedulers.place_spans(self)
         if self.family.balances and self._every("balance_spans", 5000, now):
             schedulers.balance_spans(self)
         if self.family.balances and self._every("balance_maintainers", 60000, now):

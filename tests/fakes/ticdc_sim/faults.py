@@ -29,7 +29,7 @@ KNOBS = {  # name: its arguments. `capture` is the process that answers, unless 
     "freeze": set(),
     "dest_dies_mid_move": {"work", "phase"},  # maintainers or dispatchers; after_stop (default) or before_stop
     "flow_back": {"ms"},
-    "basic_placement": set(),  # on unless enabled is false
+    "basic_placement": {"work"},  # on unless enabled is false; work: of maintainers only
 }
 HTTP_ACTIONS = ("status", "hang", "garbage", "truncate", "empty", "reset", "slow")
 _COMMON = {"name", "enabled", "count", "capture"}
