@@ -158,8 +158,8 @@ valgrind: all lint-deps ## one full drain with every sidecar under valgrind
 
 # ---- proof of the tests: what they reach, and what they notice ----
 
-COVER_SEEDS  ?= 200
-MUTATE_SEEDS ?= 300
+COVER_SEEDS  ?= 2000
+MUTATE_SEEDS ?= 2000
 
 .PHONY: core-tests cover run-cover mutate
 core-tests: $(CORE_UNIT) $(SIMULATE) $(GOLDEN)
@@ -169,7 +169,7 @@ cover: ## branches of the core that its tests take: fails below 95 %
 run-cover: core-tests
 	@find $(BUILD) -name '*.gcda' -delete
 	@for t in $(CORE_UNIT); do $$t >$$t.log 2>&1 || { cat $$t.log; exit 1; }; done
-	@$(SIMULATE) --seeds $(COVER_SEEDS) >$(SIMULATE).log 2>&1 || { cat $(SIMULATE).log; exit 1; }
+	@$(SIMULATE) --small --seeds $(COVER_SEEDS) >$(SIMULATE).log 2>&1 || { cat $(SIMULATE).log; exit 1; }
 	@/usr/bin/python3 tests/lint/cover.py --least 95 $(BUILD)/pkg-c/coordinator
 
 mutate: | $(BUILD)/.deps ## break the core on purpose, one way at a time: some test must fail: make mutate [MUTATION=name]
