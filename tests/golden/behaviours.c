@@ -110,7 +110,7 @@ static void target_dies(struct world *w)
 	world_says(w, "a, the target, dies");
 	world_unregister(w, "a");
 	world_until(w, "drain-a", TD_PHASE_FAILED);
-	world_run(w, 15000);
+	world_run(w, 20000);
 }
 
 static void work_comes_back(struct world *w)
@@ -176,6 +176,65 @@ static void deadline_passes(struct world *w)
 	world_until(w, "drain-a", TD_PHASE_TIMED_OUT);
 }
 
+static void acknowledgement(struct world *w)
+{
+	small(w, TD_FAMILY_MANAGED);
+	world_node(w, "b")->mute = world_node(w, "c")->mute = true;
+	drain_a(w);
+	world_run(w, 5000);
+	world_says(w, "the agent beside c is back");
+	world_node(w, "c")->mute = false;
+	world_acknowledge(w, "drain-a");
+	world_until(w, "drain-a", TD_PHASE_DRAINED);
+}
+
+static void even_load(struct world *w)
+{
+	world_init(w, TD_FAMILY_MANAGED, 3);
+	world_changefeed(w, "default/one", "ab");
+	world_changefeed(w, "default/two", "aab");
+	world_changefeed(w, "default/three", "aaac");
+	world_changefeed(w, "default/four", "baa");
+	world_balance(w);
+	world_run(w, 30000);
+}
+
+static void balance_gives_way(struct world *w)
+{
+	world_init(w, TD_FAMILY_MANAGED, 3);
+	world_changefeed(w, "default/one", "b");
+	world_changefeed(w, "default/two", "b");
+	world_changefeed(w, "default/three", "b");
+	world_balance(w);
+	while (w->move_count == 0)
+		world_run(w, 10);
+	drain_a(w);
+	world_until(w, "drain-a", TD_PHASE_DRAINED);
+}
+
+/* What is asked for is accepted, and never happens. */
+static void stall(struct world *w)
+{
+	small(w, TD_FAMILY_MANAGED);
+	world_fault(w, TD_EFFECT_MOVE_MAINTAINER,
+		    (struct world_fault){.count = 1000, .outcome = TD_OUTCOME_DONE, .why = ""});
+	drain_a(w);
+	world_run(w, 47000);
+	world_says(w, "TiCDC does again what it accepts");
+	world_fault(w, TD_EFFECT_MOVE_MAINTAINER, (struct world_fault){.count = 0});
+	world_until(w, "drain-a", TD_PHASE_DRAINED);
+}
+
+static void deleted(struct world *w)
+{
+	usual(w, TD_FAMILY_MANAGED);
+	drain_a(w);
+	while (w->move_count == 0)
+		world_run(w, 10);
+	world_cancel(w, "drain-a");
+	world_run(w, 20000);
+}
+
 const struct behaviour behaviours[] = {
 	{"managed", "Family M: the core moves maintainers, then dispatchers, and proves that nothing is left.", managed},
 	{"native",
@@ -192,7 +251,7 @@ const struct behaviour behaviours[] = {
 	{"destination_dies", "A destination dies before the move has begun: the maintainer stays, and goes elsewhere.",
 	 destination_dies},
 	{"target_dies",
-	 "The target dies with work on it: after two lists without it the drain has failed, and says what was left.",
+	 "The target dies with work on it: after two lists without it the drain has failed, and what is absent is placed.",
 	 target_dies},
 	{"work_comes_back", "Work comes back while emptiness is being proven: it is moved again, and the proof begins anew.",
 	 work_comes_back},
@@ -205,5 +264,18 @@ const struct behaviour behaviours[] = {
 	 fake_drain},
 	{"dry_run", "A dry run reads, tells the plan, and changes nothing.", dry_run},
 	{"deadline_passes", "The deadline passes with work left: the object says how much.", deadline_passes},
+	{"acknowledgement",
+	 "No agent has said that it knows of the drain: nothing is moved until one does, and then only to its capture.",
+	 acknowledgement},
+	{"even_load",
+	 "Somebody asks for even load: the fullest capture gives maintainers, then dispatchers, until they are even.",
+	 even_load},
+	{"balance_gives_way", "A request comes while load is evened: moves under way are seen through, no new one is made.",
+	 balance_gives_way},
+	{"stall",
+	 "What is asked for is accepted and never happens: the message names it, and the ladder is climbed, a rung each 15 "
+	 "s.",
+	 stall},
+	{"deleted", "The request is deleted in the middle: no new move is made, and the core comes to rest.", deleted},
 	{NULL, NULL, NULL},
 };

@@ -212,6 +212,8 @@ static void perform_move(struct world *w, struct world_answer *a)
 		changefeed++;
 	if (to == NOWHERE || !is_there(w, to) || changefeed == (int)w->changefeed_count)
 		refuse(a, "500 CDC:ErrNodeIsNotFound");
+	else if ((a->effect.kind == TD_EFFECT_PLACE_MAINTAINER) != (w->changefeeds[changefeed].maintainer == NOWHERE))
+		refuse(a, "500 CDC:ErrMaintainerNotFound"); /* only an absent one is placed, only a present one is moved */
 	else
 		world_move(w, changefeed,
 			   a->effect.kind == TD_EFFECT_MOVE_DISPATCHER ? (int)a->effect.table_id - 1 : NOWHERE, to);

@@ -257,8 +257,19 @@ static void without_numbers(const char *text, char *into, size_t size)
 	into[used] = '\0';
 }
 
+static void trace_activity(struct world *w)
+{
+	enum td_activity activity = td_core_summary(w->core).activity;
+
+	if (activity != w->activity && (activity == TD_ACTIVITY_SETTLING || activity == TD_ACTIVITY_BALANCING ||
+					w->activity == TD_ACTIVITY_SETTLING || w->activity == TD_ACTIVITY_BALANCING))
+		trace_line(w, '=', "the core is %s", td_activity_name(activity));
+	w->activity = activity;
+}
+
 void trace_objects(struct world *w)
 {
+	trace_activity(w);
 	for (size_t i = 0; i < w->object_count; i++) {
 		struct world_object *object = &w->objects[i];
 		const struct td_request_view *view = td_core_view(w->core, object->input.uid);

@@ -94,9 +94,16 @@ void world_give(struct world *w, const char *uid)
 
 void world_cancel(struct world *w, const char *uid)
 {
+	struct world_object *object = find(w, uid);
+
 	trace_line(w, '>', "request %s is deleted", uid);
-	*find(w, uid) = w->objects[--w->object_count];
+	*object = w->objects[--w->object_count];
 	world_step(w, &(struct td_input){.kind = TD_INPUT_REQUEST_GONE, .uid = uid});
+}
+
+void world_acknowledge(struct world *w, const char *uid)
+{
+	find(w, uid)->acknowledge_ms = w->now_ms;
 }
 
 void world_balance(struct world *w)

@@ -98,6 +98,7 @@ struct world {
 	} keys[KEYS_MAX];
 	size_t key_count;
 	int folded;
+	enum td_activity activity;
 };
 
 /* ---- scripts: behaviours.c ---- */
@@ -113,6 +114,7 @@ void world_changefeed(struct world *w, const char *name, const char *homes);
 struct td_request_input *world_request(struct world *w, const char *uid, const char *pod);
 void world_give(struct world *w, const char *uid);
 void world_cancel(struct world *w, const char *uid);
+void world_acknowledge(struct world *w, const char *uid); /* agents look at it again */
 void world_balance(struct world *w);
 
 void world_says(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
