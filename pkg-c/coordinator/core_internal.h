@@ -41,6 +41,7 @@ struct td_request {
 	uint64_t epoch;
 	bool recovered; /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
 	bool durable;	/* phase Draining with our epoch is stored: effects may follow */
+	bool epoch_sent; /* a write of our epoch is under way: seeing it in the object is no news */
 	bool started;
 	struct td_counts initial, remaining;
 	int64_t started_ms, completed_ms, eta_ms;
@@ -197,6 +198,9 @@ bool td_moves_start(struct td_core *core, const struct td_request *request, enum
 
 /* Looks after all moves under way: asks again, looks whether they are done. */
 void td_moves_follow_up(struct td_core *core, const struct td_request *request);
+
+/* More changefeeds run nowhere than are on their way: whole readings are wanted, to be certain. */
+bool td_moves_is_something_absent(const struct td_core *core);
 
 void td_moves_result(struct td_core *core, const struct td_result *result);
 void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms);

@@ -112,16 +112,9 @@ static bool is_unexplained(const struct td_core *core)
 	       core->workload.target_dispatchers == 0 && (left->maintainers || left->dispatchers);
 }
 
-/* More changefeeds run nowhere than are on their way. */
-static bool is_something_absent(const struct td_core *core)
-{
-	return core->workload.unplaced_maintainers > td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER, NULL) +
-							     td_operators_count(&core->operators, TD_OPERATOR_PLACE, NULL);
-}
-
 static void execute_managed(struct td_core *core, const struct td_request *request)
 {
-	if (!core->workload.known || is_unexplained(core) || is_something_absent(core))
+	if (!core->workload.known || is_unexplained(core) || td_moves_is_something_absent(core))
 		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
 	td_moves_follow_up(core, request);
 	if (!core->workload.known)

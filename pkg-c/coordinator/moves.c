@@ -60,6 +60,7 @@ static bool send(struct td_core *core, const struct td_request *request, struct 
 	op->tries++;
 	(void)td_text_copy(op->destination, sizeof(op->destination), destination->id);
 	td_node_add_coming(&core->nodes, destination, load_of(op), 1);
+	op->coming = true;
 	return true;
 }
 
@@ -88,6 +89,12 @@ bool td_moves_start(struct td_core *core, const struct td_request *request, enum
 	return false;
 }
 
+bool td_moves_is_something_absent(const struct td_core *core)
+{
+	return core->workload.unplaced_maintainers > td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER, NULL) +
+							     td_operators_count(&core->operators, TD_OPERATOR_PLACE, NULL);
+}
+
 /* Counts anew what is on its way to each node: for a captures list, which may have lost some. */
 void td_moves_count_coming(struct td_core *core)
 {
@@ -97,16 +104,18 @@ void td_moves_count_coming(struct td_core *core)
 		const struct td_operator *op = &core->operators.items[i];
 		struct td_node *node = td_nodes_find(&core->nodes, op->destination);
 
-		if (node && op->state != TD_OPERATOR_REFUSED)
+		if (node && op->coming)
 			node->coming[load_of(op)]++;
 	}
 	td_destinations_rebuild(&core->nodes);
 }
 
-/* It is not on its way to its destination any more. */
-static void stop_coming(struct td_core *core, const struct td_operator *op)
+/* It is not on its way to its destination any more: it has come, or will not. */
+static void stop_coming(struct td_core *core, struct td_operator *op)
 {
-	td_node_add_coming(&core->nodes, td_nodes_find(&core->nodes, op->destination), load_of(op), -1);
+	if (op->coming)
+		td_node_add_coming(&core->nodes, td_nodes_find(&core->nodes, op->destination), load_of(op), -1);
+	op->coming = false;
 }
 
 static void refuse(struct td_core *core, struct td_operator *op, int64_t not_before_ms)
@@ -136,8 +145,7 @@ void td_moves_abandon(struct td_core *core, struct td_operator *op)
 {
 	char *name = op->changefeed;
 
-	if (op->state != TD_OPERATOR_REFUSED)
-		stop_coming(core, op);
+	stop_coming(core, op);
 	op->changefeed = NULL;
 	td_operators_abandon(&core->operators, op);
 	revisit(core, name);
@@ -245,9 +253,9 @@ void td_moves_observe(struct td_core *core, const struct td_changefeed_view *vie
 
 		if (strcmp(op->changefeed, view->name) != 0 || !td_operator_observe(op, view, asked_ms))
 			continue;
-		if (op->state != TD_OPERATOR_REFUSED)
-			stop_coming(core, op);
-		td_operators_confirm(&core->operators, op);
+		stop_coming(core, op); /* from here on it is in the books */
+		if (op->state != TD_OPERATOR_SENT)
+			td_operators_confirm(&core->operators, op);
 	}
 	revisit(core, view->name);
 }

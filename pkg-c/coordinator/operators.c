@@ -123,9 +123,9 @@ static enum where maintainer_is(const struct td_operator *op, const struct td_ch
  * trusted: it may be the list of a maintainer that is not bootstrapped. */
 static enum where dispatcher_is(const struct td_operator *op, const struct td_changefeed_view *view)
 {
-	bool settled = view->tables_known && view->triggers_unplaced == 0;
+	bool settled = view->triggers_unplaced == 0;
 
-	for (size_t i = 0; view->tables_known && i < view->span_count; i++) {
+	for (size_t i = 0; i < view->span_count; i++) {
 		const struct td_span *span = &view->spans[i];
 
 		settled = settled && span->node[0];
@@ -144,9 +144,12 @@ static enum where work_is(const struct td_operator *op, const struct td_changefe
 
 bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms)
 {
-	enum where where = work_is(op, view);
+	enum where where;
 
+	if (op->kind == TD_OPERATOR_DISPATCHER && view->running && !view->tables_known)
+		return false; /* it says nothing about tables */
+	where = work_is(op, view);
 	op->at_origin = where == AT_ORIGIN;
 	op->seen_ms = asked_ms;
-	return where == ELSEWHERE && op->state != TD_OPERATOR_SENT;
+	return where == ELSEWHERE;
 }

@@ -34,6 +34,7 @@ struct td_operator {
 	int64_t looked_ms;     /* when its changefeed was last asked about */
 	int64_t seen_ms;       /* when the last observation of its changefeed was asked for */
 	bool at_origin;	       /* and that showed the work where it was */
+	bool coming;	       /* counted as load on its way to its destination */
 	int tries;
 };
 
@@ -65,8 +66,8 @@ struct td_operator *td_operators_by_effect(const struct td_operators *operators,
 /* How many; of a changefeed when that is not NULL. */
 size_t td_operators_count(const struct td_operators *operators, enum td_operator_kind kind, const char *changefeed);
 
-/* What an observation of its changefeed, asked for at asked_ms, says about an operator. True: its work is seen elsewhere, so it
- * is confirmed; the caller ends it. One whose call is on its way is not: it may still act. */
+/* What an observation of its changefeed, asked for at asked_ms, says about an operator. True: its work is seen elsewhere than at its
+ * origin. That confirms it unless its call is still on its way: that may yet act. */
 bool td_operator_observe(struct td_operator *op, const struct td_changefeed_view *view, int64_t asked_ms);
 void td_operators_confirm(struct td_operators *operators, struct td_operator *op);
 

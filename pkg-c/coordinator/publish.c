@@ -50,16 +50,18 @@ void td_requests_publish(struct td_core *core)
 		core->flights[core->flight_count - 1].phase = request->phase;
 		core->flights[core->flight_count - 1].epoch = effect->epoch = request->epoch;
 		request->dirty = request->phase_dirty = false;
+		request->epoch_sent = true;
 		request->published_ms = core->now_ms;
 	}
 }
 
-/* The write that was to make our epoch durable met another version of the object: somebody else may have taken this very epoch there.
- * Nobody has acted under ours yet, so it costs nothing to take a higher one. */
+/* The write that was to make our epoch durable failed, or nobody knows: somebody else may have taken this very epoch there. We have not
+ * acted under it yet, so it costs nothing to take a higher one. */
 static void void_epoch(struct td_core *core, struct td_request *request, const struct td_flight *flight)
 {
-	if (flight->epoch && flight->epoch == request->epoch && !request->durable && !td_phase_is_final(request->phase))
-		request->epoch = ++core->epoch_max;
+	if (flight->epoch && flight->epoch == request->epoch && !request->durable && !request->recovered &&
+	    !td_phase_is_final(request->phase))
+		td_request_take_epoch(core, request);
 }
 
 void td_requests_published(struct td_core *core, const struct td_flight *flight, const struct td_result *result)
@@ -69,8 +71,7 @@ void td_requests_published(struct td_core *core, const struct td_flight *flight,
 	if (!request)
 		return;
 	if (result->outcome != TD_OUTCOME_DONE) {
-		if (result->outcome == TD_OUTCOME_FAILED)
-			void_epoch(core, request, flight);
+		void_epoch(core, request, flight);
 		request->dirty = request->phase_dirty = true;
 		request->publish_not_before_ms = core->now_ms + core->options.publish_interval_ms;
 		return;

@@ -68,6 +68,20 @@ static void recover(struct td_request *request, const struct td_request_input *i
 	request->recovered = !td_phase_is_final(input->phase);
 }
 
+/* The object shows a drain under an epoch that is not ours: another coordinator began it while we took it for waiting, or took it
+ * from us. Whatever it did has been done; we go on from there, under an epoch above. */
+static void adopt(struct td_request *request, const struct td_request_input *input)
+{
+	bool ours = input->epoch == request->epoch && (request->durable || request->epoch_sent || request->recovered);
+
+	if (input->epoch == 0 || input->epoch < request->epoch || ours || td_phase_is_final(request->phase) ||
+	    td_phase_is_final(input->phase))
+		return;
+	recover(request, input);
+	request->durable = false;
+	request->phase_dirty = request->dirty = true;
+}
+
 static void request_free(struct td_request *request)
 {
 	free(request->acknowledged);
@@ -161,6 +175,8 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 			request->durable = false;
 			request->phase_dirty = request->dirty = true;
 		}
+	} else {
+		adopt(request, input);
 	}
 	if (input->invalid) {
 		(void)td_text_copy(request->name, sizeof(request->name), input->name);
@@ -216,7 +232,7 @@ void td_request_enter(struct td_core *core, struct td_request *request, enum td_
 void td_request_take_epoch(struct td_core *core, struct td_request *request)
 {
 	request->epoch = ++core->epoch_max;
-	request->recovered = request->durable = false;
+	request->recovered = request->durable = request->epoch_sent = false;
 	request->queue_position = 0;
 	request->blocked_by[0] = '\0';
 	request->stall = (struct td_stall){0};

@@ -130,17 +130,15 @@ static bool has_source(struct td_core *core)
 {
 	const struct td_node *source;
 
-	if (!core->workload.known) {
+	if (!core->workload.known || td_moves_is_something_absent(core))
 		observe_workload(core);
+	if (!core->workload.known)
 		return false;
-	}
 	if (core->operators.count > 0)
 		return true;
 	source = find_source(core);
-	if (!source && core->workload.unplaced_maintainers > 0) {
-		read_once_more(core); /* first what runs nowhere */
-		return false;
-	}
+	if (!source && core->workload.unplaced_maintainers > 0)
+		return false; /* first what runs nowhere */
 	if (!source) {
 		end_balance(core);
 		return false;

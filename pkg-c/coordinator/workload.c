@@ -104,8 +104,8 @@ static bool wants(const struct td_workload *workload, const struct td_changefeed
 {
 	if (!changefeed->running)
 		return false;
-	if (want == TD_WANT_DISPATCHERS)
-		return changefeed->span_cursor < changefeed->span_count;
+	if (want == TD_WANT_DISPATCHERS) /* it is their maintainer that moves them */
+		return changefeed->maintainer_addr[0] && changefeed->span_cursor < changefeed->span_count;
 	if (want == TD_WANT_PLACE)
 		return !changefeed->maintainer_addr[0] && changefeed->absent_reads >= CERTAIN_READS;
 	return td_workload_maintainer_on_target(workload, changefeed);

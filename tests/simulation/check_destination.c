@@ -65,11 +65,22 @@ static bool may_receive(struct world *w, struct sidecar *s, int node, bool queue
 	return why_not(w, s, node, queued_too) == NULL;
 }
 
+static bool some_share_an_address(const struct world *w, const struct sidecar *s)
+{
+	for (int i = 0; i < w->model.node_count; i++)
+		for (int j = 0; s->told->nodes[i].listed && j < i; j++)
+			if (s->told->nodes[j].listed && strcmp(w->model.nodes[i].address, w->model.nodes[j].address) == 0)
+				return true;
+	return false;
+}
+
 static void check_lowest(struct world *w, struct sidecar *s, const struct td_effect *effect, int chosen)
 {
 	enum load load = effect->kind == TD_EFFECT_MOVE_DISPATCHER ? LOAD_DISPATCHERS : LOAD_MAINTAINERS;
 	int chosen_min, chosen_max, min, max;
 
+	if (some_share_an_address(w, s))
+		return; /* the books name maintainers by address: whose they are nobody can tell */
 	told_loads_range(s->told->loads, load, chosen, &chosen_min, &chosen_max);
 	for (int i = 0; i < w->model.node_count; i++) {
 		bool lower_id = strcmp(w->model.nodes[i].id, effect->node) < 0;

@@ -158,8 +158,9 @@ void told_loads_answer(struct world *w, struct told_loads *l, const struct call 
 		return;
 	new = l->works[work->serial];
 	new.answered = true;
-	if (new.sent && outcome == TD_OUTCOME_FAILED)
-		new.sent = SENT_PERHAPS; /* it is tried again */
+	(void)outcome;
+	if (new.sent)
+		new.sent = SENT_PERHAPS; /* from now on the leader may give it up and send it anew at any moment */
 	update(l, work, new);
 }
 

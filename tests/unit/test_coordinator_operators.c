@@ -104,16 +104,6 @@ static void a_table_of_several_spans_has_left_when_all_of_them_have(void **state
 	assert_true(has_left(op, "b:1", done, 3));
 }
 
-static void a_call_that_is_still_on_its_way_is_waited_for(void **state)
-{
-	struct td_operator *op = add(TD_OPERATOR_MAINTAINER, 0, TD_OPERATOR_SENT);
-
-	(void)state;
-	assert_false(has_left(op, "b:1", on_a, 3));
-	op->state = TD_OPERATOR_REFUSED; /* it left without us */
-	assert_true(has_left(op, "b:1", on_a, 3));
-}
-
 static void a_changefeed_that_rests_has_nothing_left_to_move(void **state)
 {
 	const struct td_changefeed_view resting = {.name = "x", .maintainer_addr = "", .tables_known = true};
@@ -161,7 +151,6 @@ int main(void)
 		operator_test(a_placement_is_done_when_the_changefeed_has_a_maintainer_anywhere),
 		operator_test(a_dispatcher_has_not_moved_while_something_of_its_changefeed_is_nowhere),
 		operator_test(a_table_of_several_spans_has_left_when_all_of_them_have),
-		operator_test(a_call_that_is_still_on_its_way_is_waited_for),
 		operator_test(a_changefeed_that_rests_has_nothing_left_to_move),
 		operator_test(a_maintainer_has_one_operator_whether_it_is_moved_or_placed),
 		operator_test(operators_are_found_by_work_and_by_call_and_grow_without_limit_of_their_own),
