@@ -294,6 +294,26 @@ static void a_pod_that_is_gone_without_a_proof_is_not_released(void **state)
 	}
 }
 
+/* Two leaders for a moment: the other one was first. */
+static void a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_adopted(void **state)
+{
+	struct td_request_input input = fixture_pod_request("u", "pod-a");
+
+	(void)state;
+	f.held = BIT(TD_EFFECT_OBSERVE_WORKLOAD);
+	fixture_request(&f, &input);
+	fixture_run(&f, 3000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_PENDING);
+	input = found("u", "pod-a", TD_PHASE_DRAINING, 7, "a", "a:1");
+	fixture_request(&f, &input);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINING);
+	assert_int_equal(fixture_view(&f, "u")->initial.dispatchers, 9);
+	assert_int_equal(fixture_view(&f, "u")->epoch, 8);
+	f.held = 0;
+	fixture_run(&f, 20000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +336,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_spec_that_becomes_invalid_after_the_end_does_not_end_it_again, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_pod_that_is_gone_without_a_proof_is_not_released, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_adopted,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
