@@ -124,10 +124,10 @@ else
 	@$(MAKE) --no-print-directory MODE=release run-seeds SEEDS=300
 endif
 
-exhaustive: $(BUILD)/.deps ## every small case: 3 nodes, 3 maintainers, 2 faults
+exhaustive: | $(BUILD)/.deps ## every small case (3 nodes, 3 maintainers, 2 faults): make exhaustive [DEEP=1]
 	@$(MAKE) --no-print-directory MODE=release run-exhaustive
 run-exhaustive: $(SIMULATE)
-	$(SIMULATE) --exhaustive
+	$(SIMULATE) --exhaustive $(if $(DEEP),--deep)
 
 # Readable traces of what the core does, one behaviour in each file.
 GOLDEN := $(BUILD)/golden

@@ -103,7 +103,7 @@ static void apply_nodes(struct td_core *core, const struct td_flight *flight, co
 		return;
 	}
 	core->marks_stale = true;
-	td_moves_count_coming(core);
+	td_moves_nodes_changed(core);
 	td_verdict_coordinator(&core->verdict, flight->asked_ms, core->now_ms, core->nodes.coordinator);
 	count_reads(core);
 }

@@ -205,6 +205,7 @@ bool td_moves_is_something_absent(const struct td_core *core);
 void td_moves_result(struct td_core *core, const struct td_result *result);
 void td_moves_observe(struct td_core *core, const struct td_changefeed_view *view, int64_t asked_ms);
 void td_moves_drop_unlisted(struct td_core *core); /* after a whole reading */
+void td_moves_nodes_changed(struct td_core *core); /* after a captures list */
 void td_moves_count_coming(struct td_core *core);
 void td_moves_abandon(struct td_core *core, struct td_operator *op);
 

@@ -8,6 +8,7 @@
 
 #define RETRY_MS 1000 /* a refused move is asked for again after this, doubling up to RETRY_MAX_MS */
 #define RETRY_MAX_MS 16000
+#define CERTAIN_READS 2
 
 static enum td_load load_of(const struct td_operator *op)
 {
@@ -108,6 +109,20 @@ void td_moves_count_coming(struct td_core *core)
 			node->coming[load_of(op)]++;
 	}
 	td_destinations_rebuild(&core->nodes);
+}
+
+/* A captures list has come. An operator whose origin has certainly left cannot be confirmed: another process may be at that address
+ * by now, and the books name maintainers by address. Where its work is they will tell. */
+void td_moves_nodes_changed(struct td_core *core)
+{
+	for (size_t i = core->operators.count; i-- > 0;) {
+		struct td_operator *op = &core->operators.items[i];
+
+		op->origin_misses = !op->origin[0] || td_nodes_find(&core->nodes, op->origin) ? 0 : op->origin_misses + 1;
+		if (op->origin_misses >= CERTAIN_READS && op->state != TD_OPERATOR_SENT)
+			td_moves_abandon(core, op);
+	}
+	td_moves_count_coming(core);
 }
 
 /* It is not on its way to its destination any more: it has come, or will not. */

@@ -14,6 +14,7 @@ void td_nodes_init(struct td_nodes *nodes)
 void td_nodes_done(struct td_nodes *nodes)
 {
 	free(nodes->items);
+	free(nodes->departed);
 	for (int i = 0; i < TD_LOAD_COUNT; i++)
 		free(nodes->heap[i]);
 	td_nodes_init(nodes);
@@ -54,7 +55,7 @@ static void fill(struct td_node *node, const struct td_node_view *view)
 }
 
 /* Room for a table of that many nodes. False: out of memory, nothing changed but room. */
-static bool reserve(struct td_nodes *nodes, size_t count, struct td_node **ret)
+static bool reserve(struct td_nodes *nodes, size_t count, struct td_node **ret, struct td_departed **ret_departed)
 {
 	for (int i = 0; i < TD_LOAD_COUNT; i++) {
 		struct td_node **heap = realloc(nodes->heap[i], (count + 1) * sizeof(struct td_node *));
@@ -64,23 +65,59 @@ static bool reserve(struct td_nodes *nodes, size_t count, struct td_node **ret)
 		nodes->heap[i] = heap;
 	}
 	*ret = calloc(count + 1, sizeof(**ret));
-	return *ret != NULL;
+	*ret_departed = *ret ? calloc(count + 1, sizeof(**ret_departed)) : NULL;
+	if (!*ret_departed)
+		free(*ret);
+	return *ret_departed != NULL;
+}
+
+/* A node as it was, if it was there in one of the last two lists. */
+static struct td_node remembered(const struct td_nodes *nodes, const char *id)
+{
+	const struct td_node *known = td_nodes_find(nodes, id);
+	struct td_node node = {.informed = true};
+
+	if (known)
+		return *known;
+	for (size_t i = 0; i < nodes->departed_count; i++)
+		if (strcmp(nodes->departed[i].id, id) == 0)
+			node.liveness = nodes->departed[i].liveness;
+	return node;
+}
+
+/* Those of the present table that are not in the next one. */
+static size_t list_departed(const struct td_nodes *nodes, const struct td_nodes *next, struct td_departed *ret)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < nodes->count; i++) {
+		const struct td_node *node = &nodes->items[i];
+
+		if (td_nodes_find(next, node->id))
+			continue;
+		(void)td_text_copy(ret[count].id, sizeof(ret[count].id), node->id);
+		ret[count++].liveness = node->liveness;
+	}
+	return count;
 }
 
 bool td_nodes_apply(struct td_nodes *nodes, int64_t now_ms, const struct td_nodes_view *view)
 {
 	size_t room = view->count > nodes->count ? view->count : nodes->count;
 	struct td_node *items;
+	struct td_departed *departed;
 
-	if (!reserve(nodes, room, &items))
+	if (!reserve(nodes, room, &items, &departed))
 		return false;
 	for (size_t i = 0; i < view->count; i++) {
-		const struct td_node *known = td_nodes_find(nodes, view->nodes[i].id);
-
-		items[i] = known ? *known : (struct td_node){.informed = true};
+		items[i] = remembered(nodes, view->nodes[i].id);
 		fill(&items[i], &view->nodes[i]);
 	}
 	qsort(items, view->count, sizeof(*items), by_id);
+	nodes->departed_count =
+		list_departed(nodes, &(struct td_nodes){.items = items, .count = view->count}, departed);
+	free(nodes->departed);
+	nodes->departed = departed;
 	free(nodes->items);
 	nodes->items = items;
 	nodes->count = view->count;
@@ -135,7 +172,7 @@ bool td_nodes_has_schedulable(const struct td_nodes *nodes)
 
 bool td_node_is_candidate(const struct td_nodes *nodes, const struct td_node *node)
 {
-	return is_alive(node) || nodes->count == 1;
+	return (is_alive(node) && node->answers) || nodes->count == 1;
 }
 
 bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except)

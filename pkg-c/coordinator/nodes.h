@@ -1,7 +1,8 @@
 /* The node manager: which captures are registered, how alive each is, how much work it carries, and who may receive more.
  *
- * A node enters with the first captures list that names it and leaves with the first that does not, together with its liveness: the table
- * never grows beyond the list. Sorted by id.
+ * A node enters with the first captures list that names it and leaves with the first that does not. Its liveness is remembered for one
+ * list more, because one list may be odd or old: a capture that is named again is the same process, as drained as it was. So nothing
+ * grows beyond two lists. Sorted by id.
  *
  * Destinations (destinations.c) are the nodes that may receive work, in two heaps: by maintainers and by dispatchers. The least loaded
  * one is on top; a change of load moves its node in O(log nodes). */
@@ -32,6 +33,12 @@ struct td_node {
 	size_t heap_at[TD_LOAD_COUNT]; /* place in the heap + 1; 0: no destination */
 };
 
+/* A node that the last list did not name. */
+struct td_departed {
+	char id[TD_ID_MAX];
+	struct td_liveness_state liveness;
+};
+
 struct td_nodes {
 	struct td_node *items;
 	size_t count;
@@ -39,6 +46,8 @@ struct td_nodes {
 	int coordinator_reads;	     /* consecutive lists that named this coordinator */
 	int reads;		     /* lists applied so far */
 	int64_t read_ms;
+	struct td_departed *departed;
+	size_t departed_count;
 	struct td_node **heap[TD_LOAD_COUNT]; /* destinations; room for all nodes */
 	size_t heap_count;
 };
@@ -62,7 +71,7 @@ struct td_node *td_nodes_of_pod(const struct td_nodes *nodes, const char *pod);
 bool td_node_is_schedulable(const struct td_node *node);
 bool td_nodes_has_schedulable(const struct td_nodes *nodes);
 
-/* May become TiCDC's coordinator: Alive, or the only node left. Source: mission.md, property 9. */
+/* May become TiCDC's coordinator: Alive and answering, or the only node left. Source: mission.md, property 9. */
 bool td_node_is_candidate(const struct td_nodes *nodes, const struct td_node *node);
 bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except);
 

@@ -34,6 +34,7 @@ struct td_operator {
 	int64_t looked_ms;     /* when its changefeed was last asked about */
 	int64_t seen_ms;       /* when the last observation of its changefeed was asked for */
 	bool at_origin;	       /* and that showed the work where it was */
+	int origin_misses;     /* consecutive captures lists without its origin */
 	bool coming;	       /* counted as load on its way to its destination */
 	int tries;
 };

@@ -50,35 +50,49 @@ static struct td_request *add(struct td_core *core, const char *uid)
 	return request;
 }
 
-/* Takes over what another coordinator made durable. A drain in the middle is done again from its start under a new epoch:
- * every step of it is idempotent, and nothing but observation says how far it came. */
-static void recover(struct td_request *request, const struct td_request_input *input)
+/* What another coordinator made durable: whom it drained, since when, under which epoch. */
+static void take_durable(struct td_request *request, const struct td_request_input *input)
 {
-	bool began = input->drained_capture && input->drained_capture[0];
-
-	if (input->phase == TD_PHASE_PENDING || (!began && !td_phase_is_final(input->phase)))
-		return; /* a drain in the middle that does not know of what has not done anything either */
-	request->phase = input->phase;
 	request->epoch = input->epoch;
 	(void)td_text_copy(request->capture, sizeof(request->capture), input->drained_capture);
 	(void)td_text_copy(request->address, sizeof(request->address), input->drained_address);
 	request->initial = request->remaining = input->initial;
 	request->started = true;
 	request->started_ms = input->started_ms;
+}
+
+/* A drain found in the middle is done again from its start under a new epoch: every step of it is idempotent, and nothing but
+ * observation says how far it came. */
+static void recover(struct td_request *request, const struct td_request_input *input)
+{
+	bool began = input->drained_capture && input->drained_capture[0];
+
+	if (input->phase == TD_PHASE_PENDING || (!began && !td_phase_is_final(input->phase)))
+		return; /* a drain in the middle that does not know of what has not done anything either */
+	take_durable(request, input);
+	request->phase = input->phase;
 	request->recovered = !td_phase_is_final(input->phase);
 }
 
 /* The object shows a drain under an epoch that is not ours: another coordinator began it while we took it for waiting, or took it
- * from us. Whatever it did has been done; we go on from there, under an epoch above. */
-static void adopt(struct td_request *request, const struct td_request_input *input)
+ * from us. Whatever it did has been done; we go on from there, under an epoch above. When we have just ended it as one that never
+ * began, it stays ended, but as what it was: that capture is leaving. */
+static void adopt(struct td_core *core, struct td_request *request, const struct td_request_input *input)
 {
-	bool ours = input->epoch == request->epoch && (request->durable || request->epoch_sent || request->recovered);
+	bool known = request->durable || request->epoch_sent || request->recovered;
 
-	if (input->epoch == 0 || input->epoch < request->epoch || ours || td_phase_is_final(request->phase) ||
-	    td_phase_is_final(input->phase))
+	if (input->epoch == 0 || td_phase_is_final(input->phase) || input->epoch < request->epoch ||
+	    (input->epoch == request->epoch && known) || (td_phase_is_final(request->phase) && request->epoch))
 		return;
-	recover(request, input);
-	request->durable = false;
+	if (td_phase_is_final(request->phase)) {
+		take_durable(request, input);
+		if (request->reason == TD_REASON_DEADLINE)
+			td_describe_end(core, request, request->phase, request->reason, request->message,
+					sizeof(request->message));
+	} else {
+		recover(request, input);
+		request->durable = false;
+	}
 	request->phase_dirty = request->dirty = true;
 }
 
@@ -176,7 +190,7 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 			request->phase_dirty = request->dirty = true;
 		}
 	} else {
-		adopt(request, input);
+		adopt(core, request, input);
 	}
 	if (input->invalid) {
 		(void)td_text_copy(request->name, sizeof(request->name), input->name);

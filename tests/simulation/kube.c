@@ -182,6 +182,13 @@ static struct drain_status status_of(const struct world *w, const struct sidecar
 	return status;
 }
 
+static bool is_progress(const struct world *w, int request, const struct td_request_view *view)
+{
+	const struct drain_status *newest = kube_newest(&w->kube, request);
+
+	return newest->phase == view->phase && newest->epoch == view->epoch;
+}
+
 void kube_publish(struct world *w, struct sidecar *s, int request, const struct td_effect *effect,
 		  const struct td_request_view *view)
 {
@@ -211,7 +218,8 @@ void kube_publish(struct world *w, struct sidecar *s, int request, const struct 
 		write->lost = true;
 		delay = TIMEOUT_MS;
 	}
-	points_write(w, s, effect, &write->executes, &write->lost, &write->twice, &write->outcome, &write->why);
+	points_write(w, is_progress(w, request, view), &write->executes, &write->lost, &write->twice, &write->outcome,
+		     &write->why);
 	if (write->lost)
 		delay = TIMEOUT_MS;
 	if (write->executes)

@@ -17,7 +17,7 @@ struct options {
 	uint64_t seeds, first;
 	enum size size;
 	int jobs;
-	bool verbose, quiet, exhaustive;
+	bool verbose, quiet, exhaustive, deep;
 	const char *regressions, *only;
 };
 
@@ -129,8 +129,13 @@ static int print_table(const struct outcomes *o, bool quiet)
 			continue;
 		(void)printf("  %-44s %10llu\n", fault_name((enum fault)i), (unsigned long long)o->faults[i]);
 	}
+	for (int i = 0; i < TD_EFFECT_KIND_COUNT && WITH_NEW_CORE; i++)
+		missing += o->kinds[i] == 0;
+	for (int i = 0; i < TD_ACTIVITY_COUNT && WITH_NEW_CORE; i++)
+		missing += o->activities[i] == 0;
 	if (missing && o->seeds >= VACUOUS_FROM) {
-		(void)printf("%d kinds of faults never happened: this proves less than it claims\n", missing);
+		(void)printf("%d kinds of faults, effects or activities never happened: this proves less than it claims\n",
+			     missing);
 		return 1;
 	}
 	return 0;
@@ -171,6 +176,8 @@ static bool parse(int argc, char **argv, struct options *o)
 			o->quiet = true;
 		else if (strcmp(argv[i], "--exhaustive") == 0)
 			o->exhaustive = true;
+		else if (strcmp(argv[i], "--deep") == 0)
+			o->deep = true;
 		else if (more && strcmp(argv[i], "--case") == 0)
 			o->only = argv[++i];
 		else if (more && strcmp(argv[i], "--seeds") == 0)
@@ -200,13 +207,13 @@ int main(int argc, char **argv)
 	if (!parse(argc, argv, &o)) {
 		(void)fprintf(stderr,
 			      "usage: simulate [--seeds N] [--first S] [--seed S] [--small] [--jobs N] [-v] [--quiet]\n"
-			      "                [--regressions FILE] | --exhaustive [--case NAME]\n");
+			      "                [--regressions FILE] | --exhaustive [--deep | --case NAME]\n");
 		return 2;
 	}
 	if (o.jobs < 1 || o.jobs > JOBS_MAX)
 		o.jobs = 1;
 	if (o.exhaustive)
-		return !(o.only ? run_exhaustive_case(o.only) : run_exhaustive(o.jobs));
+		return !(o.only ? run_exhaustive_case(o.only) : run_exhaustive(o.jobs, o.deep));
 	(void)printf("first seed %llu; one alone: make simulate SEED=n%s\n", (unsigned long long)o.first,
 		     o.size == SIZE_SMALL ? " SIZE=small" : "");
 	if (o.regressions)

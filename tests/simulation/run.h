@@ -14,7 +14,7 @@
 /* 1: the shell publishes nothing either without a valid Lease. 0: as pkg-c/sidecar/shell.c has it today: a leader that slept
  * through its succession may overwrite what its successor wrote, with the newest resourceVersion. */
 #ifndef PUBLISH_IS_FENCED
-#define PUBLISH_IS_FENCED 1
+#define PUBLISH_IS_FENCED 0
 #endif
 
 #define REQUESTS_MAX 8
@@ -36,7 +36,7 @@ struct outcomes {
 bool run_seed(uint64_t seed, enum size size, bool verbose, struct outcomes *outcomes, uint64_t *ret_hash);
 
 /* All small cases, see exhaustive.c. False: a property does not hold in one of them. */
-bool run_exhaustive(int jobs);
+bool run_exhaustive(int jobs, bool deep);
 bool run_exhaustive_case(const char *name); /* one of them again, with its trace */
 
 #endif
