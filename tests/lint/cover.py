@@ -33,8 +33,8 @@ def read_gcov(folder):
         out = subprocess.run(["gcov", "--json-format", "--branch-probabilities", "--stdout", note],
                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True).stdout
         for one in json.loads(out)["files"]:
-            if one["file"].startswith("/"):
-                continue  # a system header
+            if one["file"].startswith("/") or not os.path.exists(one["file"]):
+                continue  # a system header, or a source that was there when the folder was built first
             for line in one["lines"]:
                 known = files[one["file"]].get(line["line_number"], (0, []))
                 files[one["file"]][line["line_number"]] = (

@@ -114,7 +114,7 @@ def tests_of(tree, seeds):
              for path in sorted(glob.glob(os.path.join(tree, "build/mutate/unit/test_coordinator_*")))
              if os.access(path, os.X_OK) and "." not in os.path.basename(path)]
     tests.sort(key=lambda test: test[0].endswith("_memory"))  # takes the longest
-    tests.append(("simulate", ["build/mutate/simulate", "--seeds", str(seeds)], SIMULATE_SECONDS))
+    tests.append(("simulate", ["build/mutate/simulate", "--small", "--seeds", str(seeds)], SIMULATE_SECONDS))
     if os.path.exists(os.path.join(tree, "build/mutate/golden")):
         tests.append(("golden", ["sh", "tests/golden/check.sh", "build/mutate/golden"], UNIT_SECONDS))
     return tests
@@ -219,7 +219,7 @@ def judge_all(mutations, trees, seeds):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--seeds", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()

@@ -161,6 +161,28 @@ static void moved_and_percent_never_leave_their_range(void **state)
 	}
 }
 
+/* Somebody else may have made that very epoch durable. We have not acted under it. */
+static void a_first_write_that_may_not_have_happened_costs_its_epoch(void **state)
+{
+	const struct td_request_input input = fixture_pod_request("u", "pod-a");
+	uint64_t epoch;
+
+	(void)state;
+	f.unknown = BIT(TD_EFFECT_PUBLISH);
+	fixture_request(&f, &input);
+	fixture_run(&f, 3000);
+	epoch = fixture_view(&f, "u")->epoch;
+	assert_true(epoch > 1);
+	f.unknown = 0;
+	fixture_run(&f, 3000);
+	assert_true(td_requests_find(f.core, "u")->durable);
+	f.unknown = BIT(TD_EFFECT_PUBLISH); /* of the writes that follow nothing depends */
+	epoch = fixture_view(&f, "u")->epoch;
+	f.process.counts.dispatchers = 2;
+	fixture_run(&f, 3000);
+	assert_int_equal(fixture_view(&f, "u")->epoch, epoch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +195,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_the_write_of_draining_with_our_epoch_makes_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_late_answer_from_a_former_life_makes_nothing_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(moved_and_percent_never_leave_their_range, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_first_write_that_may_not_have_happened_costs_its_epoch, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

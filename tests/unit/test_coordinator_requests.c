@@ -240,6 +240,26 @@ static void what_the_pods_own_sidecar_wrote_is_not_written_again(void **state)
 	assert_int_equal(f.emitted[TD_EFFECT_PUBLISH], before);
 }
 
+/* It opens the gate when the deadline has passed and nobody coordinates: then comes a leader after all. */
+static void what_the_pods_own_sidecar_has_ended_is_not_drained_on(void **state)
+{
+	struct td_request_input input = fixture_pod_request("u", "pod-a");
+	int before;
+
+	(void)state;
+	f.process.counts.dispatchers = 1;
+	fixture_request(&f, &input);
+	fixture_run(&f, 5000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINING);
+	input.phase = TD_PHASE_TIMED_OUT;
+	fixture_request(&f, &input);
+	before = f.emitted[TD_EFFECT_OBSERVE_PROCESS];
+	fixture_run(&f, 5000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_TIMED_OUT);
+	assert_int_equal(f.emitted[TD_EFFECT_OBSERVE_PROCESS], before);
+	assert_string_equal(td_core_summary(f.core).active_uid, "");
+}
+
 static void a_spec_that_becomes_invalid_after_the_end_does_not_end_it_again(void **state)
 {
 	struct td_request_input input = fixture_pod_request("u", "pod-a");
@@ -274,6 +294,26 @@ static void a_pod_that_is_gone_without_a_proof_is_not_released(void **state)
 	}
 }
 
+/* Two leaders for a moment: the other one was first. */
+static void a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_adopted(void **state)
+{
+	struct td_request_input input = fixture_pod_request("u", "pod-a");
+
+	(void)state;
+	f.held = BIT(TD_EFFECT_OBSERVE_WORKLOAD);
+	fixture_request(&f, &input);
+	fixture_run(&f, 3000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_PENDING);
+	input = found("u", "pod-a", TD_PHASE_DRAINING, 7, "a", "a:1");
+	fixture_request(&f, &input);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINING);
+	assert_int_equal(fixture_view(&f, "u")->initial.dispatchers, 9);
+	assert_int_equal(fixture_view(&f, "u")->epoch, 8);
+	f.held = 0;
+	fixture_run(&f, 20000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -292,9 +332,12 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(a_drained_pod_that_is_gone_makes_it_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_the_pods_own_sidecar_wrote_is_not_written_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_pods_own_sidecar_has_ended_is_not_drained_on, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_spec_that_becomes_invalid_after_the_end_does_not_end_it_again, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(a_pod_that_is_gone_without_a_proof_is_not_released, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_adopted,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

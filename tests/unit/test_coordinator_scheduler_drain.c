@@ -297,6 +297,25 @@ static void answers_for_a_former_drain_move_nothing(void **state)
 	assert_false(td_node_is_schedulable(td_nodes_find(&f.core->nodes, "a"))); /* its process is draining for good */
 }
 
+/* It is their maintainer that moves them: without it each call is refused. */
+static void dispatchers_whose_maintainer_is_absent_wait_for_it(void **state)
+{
+	struct td_effect effect;
+
+	(void)state;
+	start(1, 2, 2);
+	effect = fixture_take(&f, TD_EFFECT_MOVE_MAINTAINER);
+	f.changefeeds[0].maintainer_addr = ""; /* the target's process has lost it */
+	f.changefeeds[0].tables_known = false;
+	fixture_answer(&f, &effect, TD_OUTCOME_FAILED);
+	fixture_run(&f, 10000);
+	assert_int_equal(f.emitted[TD_EFFECT_MOVE_DISPATCHER], 0);
+	f.changefeeds[0].maintainer_addr = "b:1";
+	f.changefeeds[0].tables_known = true;
+	fixture_run(&f, 10000);
+	assert_int_equal(f.emitted[TD_EFFECT_MOVE_DISPATCHER], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -316,6 +335,7 @@ int main(void)
 		cmocka_unit_test_teardown(nobody_to_move_to_is_waited_for_and_said, teardown),
 		cmocka_unit_test_teardown(all_captures_requested_at_once_is_a_named_end_and_no_deadlock, teardown),
 		cmocka_unit_test_teardown(answers_for_a_former_drain_move_nothing, teardown),
+		cmocka_unit_test_teardown(dispatchers_whose_maintainer_is_absent_wait_for_it, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

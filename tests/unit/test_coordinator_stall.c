@@ -174,6 +174,19 @@ static void an_acknowledgement_of_another_epoch_or_capture_is_none(void **state)
 	assert_string_equal(fixture_take(&f, TD_EFFECT_MOVE_MAINTAINER).node, "b"); /* the only one that knows */
 }
 
+/* By itself a move is asked for again each resend_ms: the rung does not wait for that. */
+static void the_first_rung_asks_again_at_once(void **state)
+{
+	int before;
+
+	(void)state;
+	start(TD_FAMILY_MANAGED);
+	fixture_run(&f, td_core_defaults.stall_ms - 100);
+	before = f.emitted[TD_EFFECT_MOVE_MAINTAINER];
+	fixture_run(&f, 1200);
+	assert_int_equal(f.emitted[TD_EFFECT_MOVE_MAINTAINER], before + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +202,7 @@ int main(void)
 		cmocka_unit_test_teardown(in_the_end_it_is_given_up_with_what_is_stuck, teardown),
 		cmocka_unit_test_teardown(waiting_for_acknowledgements_is_named_and_shakes_nothing, teardown),
 		cmocka_unit_test_teardown(an_acknowledgement_of_another_epoch_or_capture_is_none, teardown),
+		cmocka_unit_test_teardown(the_first_rung_asks_again_at_once, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
