@@ -39,8 +39,8 @@ struct td_request {
 	enum td_reason reason;
 	char message[TD_TEXT_MAX];
 	uint64_t epoch;
-	bool recovered; /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
-	bool durable;	/* phase Draining with our epoch is stored: effects may follow */
+	bool recovered;	 /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
+	bool durable;	 /* phase Draining with our epoch is stored: effects may follow */
 	bool epoch_sent; /* a write of our epoch is under way: seeing it in the object is no news */
 	bool started;
 	struct td_counts initial, remaining;
@@ -114,7 +114,7 @@ struct td_core {
 	int64_t balance_not_before_ms, balance_until_ms; /* 0: not begun */
 	int balance_idle;				 /* readings in a row that showed nothing to move */
 
-	char note[160]; /* last error of an observation, for the message */
+	char note[160];	   /* last error of an observation, for the message */
 	char refusal[160]; /* why a move was refused last; "" when none was since one was confirmed */
 };
 

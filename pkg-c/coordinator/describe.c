@@ -64,6 +64,9 @@ static void describe(const struct td_core *core, const struct td_request *reques
 		describe_pending(core, request, out);
 	else if (request->phase == TD_PHASE_VERIFYING)
 		describe_verifying(core, request, out);
+	else if (request->reason == TD_REASON_MOVING_COORDINATOR && !core->nodes.coordinator[0])
+		(void)td_buf_append_format(out, "waiting for TiCDC to have a coordinator again%s%s",
+					   core->note[0] ? ": " : "", core->note);
 	else if (request->reason == TD_REASON_MOVING_COORDINATOR)
 		(void)td_buf_append_format(out, "%s is TiCDC's coordinator: waiting for another capture to take over%s%s",
 					   who(request), core->note[0] ? ": " : "", core->note);

@@ -114,8 +114,7 @@ bool td_nodes_apply(struct td_nodes *nodes, int64_t now_ms, const struct td_node
 		fill(&items[i], &view->nodes[i]);
 	}
 	qsort(items, view->count, sizeof(*items), by_id);
-	nodes->departed_count =
-		list_departed(nodes, &(struct td_nodes){.items = items, .count = view->count}, departed);
+	nodes->departed_count = list_departed(nodes, &(struct td_nodes){.items = items, .count = view->count}, departed);
 	free(nodes->departed);
 	nodes->departed = departed;
 	free(nodes->items);
@@ -186,8 +185,7 @@ bool td_nodes_has_candidate(const struct td_nodes *nodes, const char *except)
 /* That a node does not answer, or has not said how it is, may pass. */
 static bool is_lost_to_us(const struct td_node *node)
 {
-	return node->queued || td_liveness_of(&node->liveness) != TD_ALIVE ||
-	       node->reported_liveness >= TD_DRAINING;
+	return node->queued || td_liveness_of(&node->liveness) != TD_ALIVE || node->reported_liveness >= TD_DRAINING;
 }
 
 bool td_nodes_is_last(const struct td_nodes *nodes, const char *id, bool ours)

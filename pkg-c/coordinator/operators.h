@@ -69,10 +69,10 @@ size_t td_operators_count(const struct td_operators *operators, enum td_operator
 
 /* Where an observation shows an operator's work. */
 enum td_where {
-	TD_WHERE_UNKNOWN,   /* it says nothing about it */
-	TD_WHERE_ORIGIN,    /* where it was */
-	TD_WHERE_NOWHERE,   /* in the middle of a move, or lost */
-	TD_WHERE_ARRIVING,  /* placed somewhere else, but its changefeed is not settled: the list may be too new to be whole */
+	TD_WHERE_UNKNOWN,  /* it says nothing about it */
+	TD_WHERE_ORIGIN,   /* where it was */
+	TD_WHERE_NOWHERE,  /* in the middle of a move, or lost */
+	TD_WHERE_ARRIVING, /* placed somewhere else, but its changefeed is not settled: the list may be too new to be whole */
 	TD_WHERE_ELSEWHERE, /* moved: this confirms it, unless its call is still on its way, which may yet act */
 };
 

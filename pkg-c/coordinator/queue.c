@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUEUE_MAX 64	       /* positions that are worked out; nobody drains more captures at once */
-#define CERTAIN_READS 2	       /* consecutive captures lists before "not there" is believed */
+#define QUEUE_MAX 64	/* positions that are worked out; nobody drains more captures at once */
+#define CERTAIN_READS 2 /* consecutive captures lists before "not there" is believed */
 #define END_PATIENCE_MS 60000
 #define PLAN_PATIENCE_MS 15000 /* a native drain starts without a plan after this */
 
@@ -251,7 +251,8 @@ static void observe_nodes(struct td_core *core, const struct td_request *active)
 	/* A change of coordinator is awaited, or the second list that makes it certain, or the last word before the gate opens: then
 	 * a second would be long. */
 	bool certain = core->nodes.coordinator_reads >= CERTAIN_READS;
-	bool soon = active && (active->reason == TD_REASON_MOVING_COORDINATOR || !certain || td_verdict_is_settled(&core->verdict));
+	bool soon = active &&
+		    (active->reason == TD_REASON_MOVING_COORDINATOR || !certain || td_verdict_is_settled(&core->verdict));
 	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_OBSERVE_NODES, active ? active->uid : "",
 						      soon ? core->options.confirm_poll_ms : core->options.nodes_poll_ms);
 
@@ -263,9 +264,8 @@ static void observe_nodes(struct td_core *core, const struct td_request *active)
  * would block all others. */
 static bool has_ended(const struct td_core *core, const struct td_request *request)
 {
-	return td_phase_is_final(request->phase) &&
-	       (request->phase != TD_PHASE_DRAINED || request->end_written ||
-		core->now_ms - request->completed_ms >= END_PATIENCE_MS);
+	return td_phase_is_final(request->phase) && (request->phase != TD_PHASE_DRAINED || request->end_written ||
+						     core->now_ms - request->completed_ms >= END_PATIENCE_MS);
 }
 
 /* The request that is being worked on in this step, or NULL. */

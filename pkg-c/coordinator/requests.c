@@ -205,7 +205,8 @@ void td_requests_input(struct td_core *core, const struct td_request_input *inpu
 	} else if (request->phase == TD_PHASE_DRAINED && input->pod_gone) {
 		td_request_enter(core, request, TD_PHASE_RELEASED, TD_REASON_PROVEN_EMPTY);
 	}
-	request->end_written = request->end_written || (td_phase_is_final(input->phase) && td_phase_is_final(request->phase));
+	request->end_written =
+		request->end_written || (td_phase_is_final(input->phase) && td_phase_is_final(request->phase));
 }
 
 void td_requests_remove(struct td_core *core, const char *uid)

@@ -149,8 +149,12 @@ void check_durable(struct world *w, int request, const struct drain_status *stat
 /* Somebody else has moved work too, or the books were wrong: what a leader was told allows more than one reading. */
 bool check_is_ambiguous(const struct world *w)
 {
-	static const enum fault faults[] = {FAULT_RETURNING,   FAULT_LYING_BOOKS,	      FAULT_CRASH,
-					    FAULT_TARGET_DIES, FAULT_DESTINATION_DIES_BEFORE, FAULT_DESTINATION_DIES_AFTER,
+	static const enum fault faults[] = {FAULT_RETURNING,
+					    FAULT_LYING_BOOKS,
+					    FAULT_CRASH,
+					    FAULT_TARGET_DIES,
+					    FAULT_DESTINATION_DIES_BEFORE,
+					    FAULT_DESTINATION_DIES_AFTER,
 					    FAULT_FAILOVER};
 
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)

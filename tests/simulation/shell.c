@@ -262,7 +262,8 @@ void shell_lead(struct world *w, struct sidecar *s)
 	s->wake_ms = INT64_MAX;
 	s->last_serial = 0;
 	world_trace(w, "! cdc-%d leads, term %llu", s->index, (unsigned long long)s->term);
-	for (int i = 0; i < w->request_count; i++) { /* what an earlier shell of this sidecar has written is forgotten with it */
+	for (int i = 0; i < w->request_count;
+	     i++) { /* what an earlier shell of this sidecar has written is forgotten with it */
 		s->known[i].fed = false;
 		s->known[i].written_before = s->known[i].written_after = 0;
 	}

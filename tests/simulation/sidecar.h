@@ -47,7 +47,7 @@ struct sidecar {
 
 	/* The shell. */
 	struct td_core *core;
-	uint64_t term; /* counts cores; answers to an earlier one are dropped */
+	uint64_t term;	       /* counts cores; answers to an earlier one are dropped */
 	int64_t busy_since_ms; /* when its core was last seen to begin to drain, settle or balance; 0: it is idle */
 	int64_t led_since_ms;
 	int64_t wake_ms;

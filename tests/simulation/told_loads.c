@@ -11,11 +11,11 @@
 enum sent { SENT_NOT, SENT_SURELY, SENT_PERHAPS };
 
 struct told_work {
-	int whole; /* where the last whole reading has it */
-	int seen;  /* where the last look at its changefeed has it */
+	int whole;    /* where the last whole reading has it */
+	int seen;     /* where the last look at its changefeed has it */
 	int wandered; /* how often it was seen somewhere else since the last whole reading: a leader that knows the work of its
 			 target only cannot tell whence something came there, and counts it twice when it leaves again */
-	bool ours; /* it went there by a move of ours, or we cannot know */
+	bool ours;    /* it went there by a move of ours, or we cannot know */
 	enum sent sent;
 	int origin, destination;
 	uint64_t effect_id;
@@ -92,11 +92,11 @@ static void look(struct told_loads *l, const struct work *work, int node, bool w
 	if (whole)
 		new.whole = node;
 	if (moved)
-		new.ours = new.sent != SENT_NOT && new.seen == new.origin && new.whole == new.origin;
+		new.ours = new.sent != SENT_NOT &&new.seen == new.origin &&new.whole == new.origin;
 	new.seen = node;
 	if (new.sent && (moved || node == new.destination))
-		new.sent = new.answered && node != NOWHERE ? SENT_NOT : SENT_PERHAPS;
-	else if (new.sent && new.answered)
+		new.sent = new.answered &&node != NOWHERE ? SENT_NOT : SENT_PERHAPS;
+	else if (new.sent &&new.answered)
 		new.sent = SENT_PERHAPS; /* it stays where it was: the leader may give the move up any time */
 	update(l, work, new);
 }

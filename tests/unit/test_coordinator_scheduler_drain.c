@@ -239,14 +239,13 @@ static void what_has_left_and_is_nowhere_yet_is_not_moved_once_more(void **state
 static void nobody_to_move_to_is_waited_for_and_said(void **state)
 {
 	(void)state;
-	start(2, 0, 2);
-	fixture_done(&f);
 	start(0, 0, 2);
+	f.nodes[1].answers = f.nodes[2].answers = false;
+	fixture_run(&f, 1500);
 	f.changefeeds[0] = (struct td_changefeed_view){
 		.name = "default/x", .running = true, .maintainer_addr = "a:1", .tables_known = true};
 	f.changefeed_count = 1;
 	f.process.counts.maintainers = 1; /* work came: the process says so first */
-	f.nodes[1].answers = f.nodes[2].answers = false;
 	fixture_run(&f, 10000);
 	assert_int_equal(f.emitted[TD_EFFECT_MOVE_MAINTAINER], 0);
 	assert_phase(&f, "u", TD_PHASE_DRAINING, TD_REASON_NO_DESTINATION);
