@@ -129,7 +129,7 @@ static void take_acknowledgements(struct td_core *core, struct td_request *reque
 
 bool td_request_is_acknowledged(const struct td_request *request, const char *capture)
 {
-	struct td_acknowledged key;
+	struct td_acknowledged key = {.epoch = 0};
 	const struct td_acknowledged *found;
 
 	(void)td_text_copy(key.capture, sizeof(key.capture), capture);
