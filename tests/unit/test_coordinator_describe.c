@@ -54,6 +54,7 @@ static void an_open_request_says_what_happens_and_what_is_in_the_way(void **stat
 
 	(void)state;
 	(void)snprintf(f.core->note, sizeof(f.core->note), "connection refused");
+	(void)snprintf(f.core->nodes.coordinator, sizeof(f.core->nodes.coordinator), "a");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct td_request r = request(cases[i].phase, cases[i].reason);
 		char text[TD_TEXT_MAX];

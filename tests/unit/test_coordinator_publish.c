@@ -183,6 +183,33 @@ static void a_first_write_that_may_not_have_happened_costs_its_epoch(void **stat
 	assert_int_equal(fixture_view(&f, "u")->epoch, epoch);
 }
 
+/* Found by simulation: the write of Drained was refused for seconds, was tried again, and meanwhile work had come back. */
+static void a_proof_that_cannot_be_written_is_made_again_before_it_is_written(void **state)
+{
+	const struct td_request_input input = fixture_pod_request("u", "pod-a");
+	struct td_effect effect;
+
+	(void)state;
+	f.process.counts = (struct td_counts){0};
+	fixture_request(&f, &input);
+	for (int i = 0; i < 300 && fixture_view(&f, "u")->phase != TD_PHASE_VERIFYING; i++)
+		fixture_run(&f, 100);
+	fixture_run(&f, 1000);
+	f.held = BIT(TD_EFFECT_PUBLISH);
+	fixture_run(&f, 20000);
+	effect = fixture_take(&f, TD_EFFECT_PUBLISH);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
+	f.process.counts.dispatchers = 1; /* nobody looks while the write is under way */
+	fixture_answer(&f, &effect, TD_OUTCOME_FAILED);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_VERIFYING);
+	f.held = 0;
+	fixture_run(&f, 5000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINING);
+	f.process.counts.dispatchers = 0;
+	fixture_run(&f, 15000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +223,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_late_answer_from_a_former_life_makes_nothing_durable, setup, teardown),
 		cmocka_unit_test_setup_teardown(moved_and_percent_never_leave_their_range, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_first_write_that_may_not_have_happened_costs_its_epoch, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_proof_that_cannot_be_written_is_made_again_before_it_is_written, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

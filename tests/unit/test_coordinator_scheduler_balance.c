@@ -199,6 +199,22 @@ static void a_single_capture_is_even(void **state)
 	assert_int_equal(td_core_summary(f.core).activity, TD_ACTIVITY_IDLE);
 }
 
+/* Found by simulation: another process came up at the address of one that had died, and by address the work had never left. */
+static void a_move_ends_with_the_process_that_it_started_from(void **state)
+{
+	(void)state;
+	start(9, 0);
+	f.performs = false;
+	ask();
+	fixture_run(&f, 5000);
+	assert_true(td_core_summary(f.core).moves_in_flight > 0);
+	f.nodes[0].id = "a2"; /* the same address */
+	f.held = BIT(TD_EFFECT_MOVE_MAINTAINER);
+	fixture_run(&f, 2500);
+	for (size_t i = 0; i < f.core->operators.count; i++)
+		assert_string_not_equal(f.core->operators.items[i].origin, "a");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +228,7 @@ int main(void)
 		cmocka_unit_test_teardown(in_other_families_ticdc_balances_itself, teardown),
 		cmocka_unit_test_teardown(load_that_cannot_be_evened_is_given_up, teardown),
 		cmocka_unit_test_teardown(a_single_capture_is_even, teardown),
+		cmocka_unit_test_teardown(a_move_ends_with_the_process_that_it_started_from, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
