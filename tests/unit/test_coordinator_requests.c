@@ -314,6 +314,30 @@ static void a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_ad
 	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
 }
 
+/* Found by simulation: it would overwrite that the capture is being drained, and nobody would restart it. */
+static void an_end_before_the_beginning_keeps_what_another_coordinator_had_begun(void **state)
+{
+	struct td_request_input input = fixture_pod_request("u", "pod-a");
+
+	(void)state;
+	f.held = BIT(TD_EFFECT_PUBLISH) | BIT(TD_EFFECT_OBSERVE_NODES);
+	input.deadline_ms = f.now_ms + 100;
+	fixture_request(&f, &input);
+	fixture_run(&f, 200);
+	assert_phase(&f, "u", TD_PHASE_TIMED_OUT, TD_REASON_DEADLINE);
+	assert_non_null(strstr(fixture_view(&f, "u")->message, "before the drain began"));
+	input.phase = TD_PHASE_DRAINING;
+	input.epoch = 5;
+	input.drained_capture = "a";
+	input.drained_address = "a:1";
+	input.initial.dispatchers = 7;
+	fixture_request(&f, &input);
+	assert_phase(&f, "u", TD_PHASE_TIMED_OUT, TD_REASON_DEADLINE);
+	assert_int_equal(fixture_view(&f, "u")->epoch, 5);
+	assert_string_equal(fixture_view(&f, "u")->capture, "a");
+	assert_non_null(strstr(fixture_view(&f, "u")->message, "7 dispatchers left"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +362,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_pod_that_is_gone_without_a_proof_is_not_released, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_adopted,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(an_end_before_the_beginning_keeps_what_another_coordinator_had_begun, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
