@@ -41,6 +41,9 @@ struct td_drain_object {
 	const char *status_capture, *status_address, *status_pod_uid; /* "" when absent */
 	uint64_t epoch;
 	struct td_counts initial;
+	bool remaining_known; /* false: never read, or not readable */
+	struct td_counts remaining;
+	const char *last_read;	 /* the date of remaining; "" when the process' last read failed, or when absent */
 	int64_t started_wall_ms; /* 0 when absent */
 	json_t *acknowledged;	 /* NULL when absent; checked: read it with the two functions below */
 };

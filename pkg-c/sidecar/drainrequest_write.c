@@ -42,7 +42,7 @@ const char *const td_drain_status_fields[] = {
  * impossible to write. */
 static json_t *text_of(const char *text)
 {
-	char plain[TD_TEXT_MAX];
+	char plain[2 * TD_TEXT_MAX];
 	json_t *value = json_string(text);
 
 	if (value)
@@ -209,11 +209,20 @@ json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *p
 			 "the pod is terminating", "onTimeout", hold ? "Hold" : "Release");
 }
 
+/* A release without a proof: what was not moved must stand where people look first, also when no coordinator was there to say it. */
+static bool say_why(json_t *status, enum td_phase phase, const char *message)
+{
+	if (json_object_set_new(status, "message", text_of(message)) != 0)
+		return false;
+	return phase != TD_PHASE_TIMED_OUT ||
+	       json_object_set_new(status, "reason", json_string(td_reason_name(TD_REASON_DEADLINE))) == 0;
+}
+
 json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,
 				const struct td_process_view *process)
 {
 	char now[TD_TIME_TEXT_MAX];
-	json_t *last_look = json_null();
+	json_t *last_look = json_null(), *patch;
 
 	td_time_format(now_wall_ms, now);
 	if (process && process->known)
@@ -221,6 +230,9 @@ json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const 
 				      (json_int_t)process->counts.maintainers, "dispatchers",
 				      (json_int_t)process->counts.dispatchers, "triggers",
 				      (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);
-	return json_pack("{s:{s:s,s:{s:s,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
-			 outcome, "message", text_of(message), "releaseTime", now, "process", last_look);
+	patch = json_pack("{s:{s:s,s:{s:s,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
+			  outcome, "message", text_of(message), "releaseTime", now, "process", last_look);
+	if (patch && phase != TD_PHASE_RELEASED && !say_why(json_object_get(patch, "status"), phase, message))
+		return json_decref(patch), NULL;
+	return patch;
 }
