@@ -19,8 +19,11 @@ static bool start_kube(struct td_app *app, struct td_error *err)
 	enum td_error_code code = config->kubeconfig[0] ? td_kube_config_load(&app->kube_config, config->kubeconfig, err)
 							: td_kube_config_in_cluster(&app->kube_config, NULL, err);
 
-	if (code != TD_OK)
+	if (code != TD_OK) {
+		if (config->kubeconfig[0])
+			td_error_wrap(err, "--kubeconfig");
 		return false;
+	}
 	app->namespace_ = strdup(config->namespace_[0] ? config->namespace_ : app->kube_config.namespace_);
 	app->kube = td_kube_client_new(app->loop, app->http, &app->kube_config, "ticdc-drain-sidecar");
 	if (app->kube)
