@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 		status = 0;
 	} else {
 		td_log_set_level((enum td_log_level)td_log_level_from_text(config.log_level)); /* checked by then */
-		status = td_app_run(&config);
+		status = td_app_run(&config, TD_VERSION);
 	}
 	td_config_done(&config);
 	return status;

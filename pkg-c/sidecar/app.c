@@ -217,14 +217,14 @@ void td_app_look(struct td_endpoints_state *ret, void *userdata)
 	td_informer_each(app->drains, count_phase, ret);
 }
 
-int td_app_run(const struct td_config *config)
+int td_app_run(const struct td_config *config, const char *version)
 {
 	struct td_app app = {.config = config};
 	struct td_error err;
 	bool started = td_app_start(&app, &err);
 
 	if (started) {
-		td_log(TD_LOG_INFO, "started", "pod", config->pod_name, "namespace", app.namespace_, "cluster",
+		td_log(TD_LOG_INFO, "started", "version", version, "pod", config->pod_name, "namespace", app.namespace_, "cluster",
 		       config->cluster, "ticdc", config->ticdc_address, NULL);
 		td_loop_run(app.loop);
 	} else {
