@@ -114,10 +114,11 @@ bool td_app_start(struct td_app *app, struct td_error *err)
 		return false;
 	app->http = td_http_client_new(app->loop);
 	app->comeback = td_comeback_new();
+	app->pods_logged = json_object();
 	app->rebuild = td_timer_new(app->loop, td_app_build_shell, app);
 	app->flush = td_timer_new(app->loop, td_app_flush, app);
-	if (!app->http || !app->comeback || !app->rebuild || !app->flush || !start_ticdc(app) || !start_kube(app, err) ||
-	    !start_informers(app) || !start_agent(app, err))
+	if (!app->http || !app->comeback || !app->pods_logged || !app->rebuild || !app->flush || !start_ticdc(app) ||
+	    !start_kube(app, err) || !start_informers(app) || !start_agent(app, err))
 		return false;
 	if (!td_loop_on_signal(app->loop, SIGTERM, td_app_signal, app) ||
 	    !td_loop_on_signal(app->loop, SIGINT, td_app_signal, app))
@@ -136,6 +137,7 @@ void td_app_stop(struct td_app *app)
 	td_informer_free(app->pods);
 	td_informer_free(app->drains);
 	td_comeback_free(app->comeback);
+	json_decref(app->pods_logged);
 	td_recorder_free(app->recorder);
 	td_kube_client_free(app->kube);
 	td_ticdc_client_free(app->ticdc);

@@ -60,11 +60,12 @@ uint64_t td_drain_acknowledged_by(const struct td_drain_object *object, const ch
 
 /* What the shell knows beyond the core's view. */
 struct td_drain_context {
-	const char *worker;	     /* identity of the sidecar that coordinates */
-	const char *pod_uid;	     /* of the pod being drained; "" when unknown */
-	int64_t generation;	     /* that was acted upon */
-	int64_t now_ms, now_wall_ms; /* to turn the view's clock into dates */
-	json_t *conditions;	     /* as they stand in the object, so that transition times are kept; may be NULL */
+	const char *worker;		   /* identity of the sidecar that coordinates */
+	const char *pod_uid;		   /* of the pod being drained; "" when unknown */
+	int64_t generation;		   /* that was acted upon */
+	int64_t now_ms, now_wall_ms;	   /* to turn the view's clock into dates */
+	json_t *conditions;		   /* as they stand in the object, so that transition times are kept; may be NULL */
+	const char *start_time, *deadline; /* the same for these two dates */
 };
 
 /* A new merge patch {"status": {...}} for the view; the caller adds metadata.resourceVersion. NULL: out of memory. */

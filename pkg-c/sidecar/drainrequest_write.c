@@ -70,6 +70,19 @@ static json_t *time_or_null(int64_t ms, const struct td_drain_context *context)
 	return json_string(text);
 }
 
+/* A date that does not change, but comes from two clocks that are read one after the other: what the object says stays, unless ours is
+ * another second for certain. Else it would flicker between two seconds, and every flicker be a write. */
+static json_t *steady_time_or_null(int64_t ms, const char *old, const struct td_drain_context *context)
+{
+	int64_t wall_ms = context->now_wall_ms + (ms - context->now_ms) + 500, old_ms; /* to the nearest second */
+
+	if (ms == 0)
+		return json_null();
+	if (old && td_time_parse(old, &old_ms) && wall_ms > old_ms - 500 && wall_ms < old_ms + 1500)
+		return json_string(old);
+	return time_or_null(ms + 500, context);
+}
+
 static json_t *counts_or_null(const struct td_counts *counts, bool known)
 {
 	return known ? json_pack("{s:I,s:I}", "maintainers", (json_int_t)counts->maintainers, "dispatchers",
@@ -183,9 +196,10 @@ static json_t *whole_patch(const struct td_request_view *view, const struct td_d
 		counts_or_null(&view->initial, view->started), "remaining", counts_or_null(&view->remaining, view->started),
 		"moved", counts_or_null(&view->moved, view->started), "progress", progress(view), "progressPercent",
 		view->progress_percent, "estimatedCompletionTime", final ? json_null() : time_or_null(view->eta_ms, context),
-		"deadline", time_or_null(view->deadline_ms, context), "startTime", time_or_null(view->started_ms, context),
-		"completionTime", time_or_null(view->completed_ms, context), "witnesses", witnesses(view, context),
-		"conditions", conditions(view, context), "observedGeneration", (json_int_t)context->generation);
+		"deadline", steady_time_or_null(view->deadline_ms, context->deadline, context), "startTime",
+		steady_time_or_null(view->started_ms, context->start_time, context), "completionTime",
+		time_or_null(view->completed_ms, context), "witnesses", witnesses(view, context), "conditions",
+		conditions(view, context), "observedGeneration", (json_int_t)context->generation);
 	json_t *patch = NULL;
 
 	if (status && more && json_object_update(status, more) == 0)
