@@ -39,7 +39,7 @@ struct td_agent {
 
 	char told_phase[32], told_reason[64]; /* gate_waits, as logged last */
 	int64_t told_ms;
-	const char *told_staying; /* why we stay after SIGTERM, as logged last */
+	bool told_staying; /* why we stay after SIGTERM */
 };
 
 /* ---- agent.c ---- */

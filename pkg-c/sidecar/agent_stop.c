@@ -37,9 +37,9 @@ static void on_own_status(const struct td_ticdc_status *status, const struct td_
 
 static void log_staying(struct td_agent *agent, const char *why)
 {
-	if (agent->told_staying == why)
+	if (agent->told_staying)
 		return;
-	agent->told_staying = why;
+	agent->told_staying = true;
 	td_log(TD_LOG_INFO, "stays_after_signal", "pod", agent->options.pod_name, "why", why, "ticdc",
 	       agent->options.ticdc_address, "until", "the gate has opened, or three connections to TiCDC were refused",
 	       NULL);
