@@ -65,34 +65,6 @@ static void only_three_phases_are_open(void **state)
 		assert_int_equal(td_phase_is_final((enum td_phase)i), i > TD_PHASE_VERIFYING);
 }
 
-/* Found from the source's own place, as the compiler was given it: from the root of the tree. */
-static void every_phase_and_reason_stands_in_the_operations_manual(void **state)
-{
-	static char manual[65536];
-	char path[1024];
-	FILE *file;
-	size_t len;
-
-	(void)state;
-	(void)snprintf(path, sizeof(path), "%.*s../../docs/operations.md", (int)(strrchr(__FILE__, '/') - __FILE__) + 1,
-		       __FILE__);
-	file = fopen(path, "r");
-	if (!file)
-		fail_msg("%s cannot be opened (started outside the source tree?)", path);
-	len = fread(manual, 1, sizeof(manual) - 1, file);
-	manual[len] = '\0';
-	assert_int_equal(fclose(file), 0);
-	for (int i = 0; i < TD_REASON_COUNT; i++) {
-		char cell[64];
-
-		(void)snprintf(cell, sizeof(cell), "| `%s` |", td_reason_name((enum td_reason)i));
-		if (!strstr(manual, cell))
-			fail_msg("docs/operations.md does not explain %s", cell);
-	}
-	for (int i = 0; i < TD_PHASE_COUNT; i++)
-		assert_non_null(strstr(manual, td_phase_name((enum td_phase)i)));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -102,7 +74,6 @@ int main(void)
 		cmocka_unit_test(every_reason_has_a_name_of_its_own),
 		cmocka_unit_test(a_value_outside_its_enum_is_named_a_question_mark),
 		cmocka_unit_test(only_three_phases_are_open),
-		cmocka_unit_test(every_phase_and_reason_stands_in_the_operations_manual),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
