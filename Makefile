@@ -1,5 +1,5 @@
 # ticdc-drain. One level, out of tree: everything made is under build/. `make help` lists the targets.
-# MODE=release (default) or MODE=asan chooses the flags and the folder.
+# MODE=release (default) or MODE=asan chooses the flags and the folder. V=1 shows whole commands.
 
 MODE  ?= release
 BUILD := build/$(MODE)
@@ -16,6 +16,9 @@ MODE_asan    := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-
 MODE_cover   := -O0 --coverage -Wno-error -D_exit=exit
 MODE_mutate  := -O1 -w
 
+# What --version says. A tree without git (a tarball) says so; a packager gives VERSION=.
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo built-without-git)
+
 CFLAGS   += -std=c11 -g $(WARN) $(HARDEN) $(MODE_$(MODE))
 CPPFLAGS += -D_GNU_SOURCE -Ipkg-c $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
 LDLIBS   += $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
@@ -29,12 +32,16 @@ SIDECAR := $(BUILD)/ticdc-drain-sidecar
 PRESTOP := $(BUILD)/ticdc-drain-prestop
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 
+# One short line for each command, or the command itself: $(call say,CC,file), then a line that begins with $(Q).
+Q   := $(if $(filter 1,$(V)),,@)
+say  = $(if $(Q),@printf '%-4s %s\n' '$(1)' '$(2)')
+
 .PHONY: help all deps test unit simulate fakes e2e demo bench sanitize valgrind lint lint-deps format checks clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: all ## the main job, live, on simulators: make demo [FAMILY=N1|M|N0]
 	@/usr/bin/python3 tests/e2e/demo.py $(FAMILY)
@@ -45,31 +52,45 @@ all: $(SIDECAR) $(PRESTOP) ## build the sidecar and the preStop hook
 
 define layer
 $(BUILD)/lib$(1).a: $(patsubst %.c,$(BUILD)/%.o,$(wildcard pkg-c/$(1)/*.c))
-	rm -f $$@ && ar rcs $$@ $$^
+	$(call say,AR,$$@)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer,$(l))))
 
 $(BUILD)/%.o: %.c | $(BUILD)/.deps
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# Only the two main files know the version; they are built again when it changes.
+$(BUILD)/cmd/ticdc-drain-sidecar/main.o: CPPFLAGS += -DTD_VERSION='"$(VERSION)"'
+$(BUILD)/cmd/ticdc-drain-sidecar/main.o $(PRESTOP): $(BUILD)/.version
+.PHONY: version-changed
+$(BUILD)/.version: version-changed
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
 
 $(SIDECAR): $(patsubst %.c,$(BUILD)/%.o,$(wildcard cmd/ticdc-drain-sidecar/*.c)) $(LIBS)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # The hook runs inside TiCDC's container, whatever that image holds: static, no dependency, small.
 $(PRESTOP): cmd/ticdc-drain-prestop/main.c | $(BUILD)/.deps
 	@mkdir -p $(@D)
-	$(CC) -D_GNU_SOURCE -std=c11 -Os -g0 $(WARN) -fstack-protector-strong -ffunction-sections -static -s -Wl,--gc-sections $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) -D_GNU_SOURCE -DTD_VERSION='"$(VERSION)"' -std=c11 -Os -g0 $(WARN) -fstack-protector-strong -ffunction-sections -static -s -Wl,--gc-sections $< -o $@
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 
 # The core's own tests stand on the core and on base/ alone. One of them takes the place of the allocator.
 CORE_UNIT := $(filter $(BUILD)/unit/test_coordinator_%,$(UNIT))
 $(BUILD)/unit/test_coordinator_%: $(BUILD)/tests/unit/test_coordinator_%.o $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 $(BUILD)/unit/test_coordinator_memory: private LDFLAGS += $(patsubst %,-Wl$(COMMA)--wrap=%,malloc calloc realloc strdup)
 COMMA := ,
 
@@ -105,7 +126,8 @@ run-unit: $(UNIT)
 
 SIMULATE := $(BUILD)/simulate
 $(SIMULATE): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/simulation/*.c)) $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # The first seed comes from the commit: every commit tries others, and the same ones each time.
 HEAD := $(shell git rev-parse --short=7 HEAD 2>/dev/null || echo 1)
@@ -117,6 +139,8 @@ run-small: $(SIMULATE)
 	$(SIMULATE) --small --seeds $(SEEDS) --first $(FIRST) --regressions tests/simulation/regressions.txt $(if $(QUIET),--quiet)
 simulate: ## whole clusters under seeded faults: make simulate [SEEDS=n | SEED=n] [SIZE=small]; without any, as in make test
 ifneq ($(SEED)$(SEEDS),)
+	@case '$(SEED)$(SEEDS)' in *[!0-9]*) \
+	  echo 'make simulate: SEED and SEEDS are whole numbers from 0 (SEED=$(SEED) SEEDS=$(SEEDS))' >&2; exit 2;; esac
 	@$(MAKE) --no-print-directory MODE=release run-seeds
 else
 	@$(MAKE) --no-print-directory MODE=release run-small SEEDS=10000
@@ -132,7 +156,8 @@ run-exhaustive: $(SIMULATE)
 # Readable traces of what the core does, one behaviour in each file.
 GOLDEN := $(BUILD)/golden
 $(GOLDEN): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/golden/*.c)) $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 .PHONY: golden golden-update run-golden
 golden: ## the core's behaviours as traces that read as documentation, compared with tests/golden/*.txt
 	@$(MAKE) --no-print-directory MODE=asan run-golden
@@ -144,13 +169,14 @@ golden-update: $(GOLDEN) ## rewrite tests/golden/*.txt: then read the difference
 fakes: | $(BUILD)/.deps ## tests of the simulators themselves
 	@for t in $(FAKES); do /usr/bin/python3 $$t || exit 1; done
 
-e2e: ## real binaries, built with ASan + UBSan, against the simulators
+e2e: ## real binaries, built with ASan + UBSan, against the simulators: make e2e [SCENARIO=word] [KEEP=1]
 	@$(MAKE) --no-print-directory MODE=asan all
 	@MODE=asan /usr/bin/python3 tests/e2e/run.py $(SCENARIO)
 
 BENCH := $(BUILD)/bench_core
 $(BENCH): $(BUILD)/tests/bench/bench_core.o $(BUILD)/libcoordinator.a $(BUILD)/libbase.a
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 bench: $(BENCH) ## what the core costs in a large cluster, as a ratio to a small one
 	@$(BENCH)
 

@@ -17,6 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef TD_VERSION
+#define TD_VERSION "unknown"
+#endif
+
 #define RETRY_MS 250
 #define LINE_MAX_BYTES 4096
 
@@ -44,6 +48,13 @@ static int64_t left_ms(const struct wait *wait)
 static void say(const char *text)
 {
 	printf("ticdc-drain-prestop: %s\n", text);
+	(void)fflush(stdout);
+}
+
+/* With the socket's path: a wrong mount is the commonest cause of a hook that waits in vain. */
+static void say_at(const struct wait *wait, const char *what)
+{
+	printf("ticdc-drain-prestop: %s: %s\n", wait->path, what);
 	(void)fflush(stdout);
 }
 
@@ -141,28 +152,53 @@ static int wait_at_gate(struct wait *wait)
 		if (wait->open)
 			return 0;
 		if (!told)
-			say("the sidecar does not answer; waiting for it (the gate is not open)");
+			say_at(wait, "the sidecar does not answer; waiting for it (the gate is not open)");
 		told = true;
 		pause_ms(left_ms(wait) < RETRY_MS ? left_ms(wait) : RETRY_MS);
 	}
-	say("the deadline passed and the gate did not open");
+	say_at(wait, "the deadline passed and the gate did not open");
 	return 1;
+}
+
+static void print_help(void)
+{
+	puts("usage: ticdc-drain-prestop [--socket PATH] [--version]   (default /var/run/ticdc-drain/gate.sock)\n"
+	     "Waits at the gate of the pod's ticdc-drain sidecar until TiCDC's capture is proven empty, or policy lets the "
+	     "pod stop.\n"
+	     "A sidecar that does not answer is waited for: until the last deadline that it told, or else the kubelet's "
+	     "grace period.\n"
+	     "Exit status: 0 the gate opened, 1 the deadline passed without it, 2 bad usage.");
+}
+
+/* -1: go on and wait. */
+static int read_arguments(struct wait *wait, int argc, char **argv)
+{
+	if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		print_help();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("ticdc-drain-prestop " TD_VERSION);
+		return 0;
+	}
+	if (argc == 3 && strcmp(argv[1], "--socket") == 0) {
+		wait->path = argv[2];
+	} else if (argc != 1) {
+		(void)fprintf(stderr, "usage: ticdc-drain-prestop [--socket PATH]   (default %s); see --help\n", wait->path);
+		return 2;
+	}
+	if (strlen(wait->path) < sizeof(((struct sockaddr_un *)0)->sun_path))
+		return -1;
+	(void)fprintf(stderr, "ticdc-drain-prestop: --socket: \"%s\" is too long for a unix socket\n", wait->path);
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
 	struct wait wait = {.path = "/var/run/ticdc-drain/gate.sock"};
+	int status;
 
 	(void)signal(SIGPIPE, SIG_IGN); /* that nobody hears what we say is no reason to let the pod go */
-	if (argc == 3 && strcmp(argv[1], "--socket") == 0)
-		wait.path = argv[2];
-	else if (argc != 1) {
-		(void)fprintf(stderr, "usage: ticdc-drain-prestop [--socket PATH]   (default %s)\n", wait.path);
-		return 2;
-	}
-	if (strlen(wait.path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
-		(void)fprintf(stderr, "ticdc-drain-prestop: --socket: \"%s\" is too long for a unix socket\n", wait.path);
-		return 2;
-	}
-	return wait_at_gate(&wait);
+	status = read_arguments(&wait, argc, argv);
+	return status >= 0 ? status : wait_at_gate(&wait);
 }

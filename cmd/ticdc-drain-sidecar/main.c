@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 	struct td_config config;
 	struct td_error err;
 	bool show_help, show_version;
-	int level, status = 2;
+	int status = 2;
 
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of the write, not our end */
 	if (td_config_load(&config, argc, argv, environ, &show_help, &show_version, &err) != TD_OK) {
@@ -26,12 +26,9 @@ int main(int argc, char **argv)
 	} else if (show_version) {
 		puts("ticdc-drain-sidecar " TD_VERSION);
 		status = 0;
-	} else if ((level = td_log_level_from_text(config.log_level)) < 0) {
-		(void)fprintf(stderr, "ticdc-drain-sidecar: --log-level: \"%s\" is not debug, info, warn or error\n",
-			      config.log_level);
 	} else {
-		td_log_set_level((enum td_log_level)level);
-		status = td_app_run(&config);
+		td_log_set_level((enum td_log_level)td_log_level_from_text(config.log_level)); /* checked by then */
+		status = td_app_run(&config, TD_VERSION);
 	}
 	td_config_done(&config);
 	return status;

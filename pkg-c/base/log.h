@@ -14,7 +14,8 @@ void td_log_set_level(enum td_log_level level);
 int td_log_level_from_text(const char *text);
 
 /* event is a constant name in snake_case. Then pairs of (const char *key, const char *value), ended by NULL. A NULL value
- * is written as null. Example: td_log(TD_LOG_INFO, "drain_started", "request", uid, "capture", id, NULL). */
+ * is written as null. Example: td_log(TD_LOG_INFO, "drain_started", "request", name, "capture", id, NULL). A key means the same
+ * everywhere: "request" is the DrainRequest's name, "request_uid" its uid, "pod" a name. */
 void td_log(enum td_log_level level, const char *event, ...) __attribute__((sentinel));
 
 #endif

@@ -126,9 +126,13 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 	td_buf_init(&out, TD_TEXT_MAX * 2);
 	switch (reason) {
 	case TD_REASON_PROVEN_EMPTY:
-		(void)td_buf_append_format(&out,
-					   "%s is empty: %u maintainers and %u dispatchers moved, every witness says zero",
-					   who(request), request->initial.maintainers, request->initial.dispatchers);
+		if (!request->initial.maintainers && !request->initial.dispatchers)
+			(void)td_buf_append_format(&out, "%s is empty already: nothing to move, every witness says zero",
+						   who(request));
+		else
+			(void)td_buf_append_format(
+				&out, "%s is empty: %u maintainers and %u dispatchers moved, every witness says zero",
+				who(request), request->initial.maintainers, request->initial.dispatchers);
 		break;
 	case TD_REASON_CAPTURE_GONE:
 		(void)td_buf_append_format(

@@ -137,7 +137,7 @@ static enum td_error_code named(const json_t *root, const char *list, const char
 }
 
 /* Fields whose meaning we cannot keep. A switch that says false is harmless. */
-static enum td_error_code refuse(const json_t *object, const char *const *keys, struct td_error *err)
+static enum td_error_code refuse(const json_t *object, const char *const *keys, const char *instead, struct td_error *err)
 {
 	for (; *keys; keys++) {
 		const json_t *value = json_object_get(object, *keys);
@@ -145,7 +145,7 @@ static enum td_error_code refuse(const json_t *object, const char *const *keys, 
 		if (!value || json_is_null(value) || json_is_false(value) ||
 		    (json_is_string(value) && (!*json_string_value(value) || !strcmp(json_string_value(value), "false"))))
 			continue;
-		return td_error_set(err, TD_ERR_INVALID, "%s is not supported", *keys);
+		return td_error_set(err, TD_ERR_INVALID, "%s is not supported%s", *keys, instead);
 	}
 	return TD_OK;
 }
@@ -236,7 +236,7 @@ static enum td_error_code take_cluster(struct td_kube_config *config, const json
 				       struct td_error *err)
 {
 	static const char *const refused[] = {"insecure-skip-tls-verify", "tls-server-name", "proxy-url", NULL};
-	enum td_error_code code = refuse(cluster, refused, err);
+	enum td_error_code code = refuse(cluster, refused, "", err);
 	const char *server;
 	size_t len;
 
@@ -257,11 +257,13 @@ static enum td_error_code take_cluster(struct td_kube_config *config, const json
 static enum td_error_code take_user(struct td_kube_config *config, const json_t *user, const char *path,
 				    struct td_error *err)
 {
-	static const char *const refused[] = {"exec",	"auth-provider", "username",	  "password", "as",
-					      "as-uid", "as-groups",	 "as-user-extra", NULL};
-	enum td_error_code code = refuse(user, refused, err);
+	static const char *const logins[] = {"exec", "auth-provider", "username", "password", NULL};
+	static const char *const disguises[] = {"as", "as-uid", "as-groups", "as-user-extra", NULL};
+	enum td_error_code code = refuse(user, logins, ": use a token or a client certificate", err);
 	const char *token = NULL, *token_file = NULL;
 
+	if (code == TD_OK)
+		code = refuse(user, disguises, "", err);
 	if (code == TD_OK)
 		code = member(user, "token", &token, err);
 	if (code == TD_OK)

@@ -39,7 +39,7 @@ struct td_acknowledger {
 	int ask_tries;
 	int64_t not_before_ms; /* nothing is sent earlier */
 	struct memory memory[MEMORY];
-	char uid[TD_ID_MAX]; /* of the drain being written */
+	char uid[TD_ID_MAX], name[TD_NAME_MAX]; /* of the drain being written */
 	uint64_t epoch;
 	bool stopping;
 };
@@ -184,8 +184,8 @@ static void on_written(json_t *object, const struct td_error *err, void *userdat
 	} else if (err->http_status == 404) {
 		memory->not_before_ms = INT64_MAX; /* the drain is gone, the informer will say so */
 	} else {
-		td_log(TD_LOG_WARN, "acknowledge_failed", "request", a->uid, "capture", a->capture, "error", err->text,
-		       NULL);
+		td_log(TD_LOG_WARN, "acknowledge_failed", "request", a->name, "request_uid", a->uid, "capture", a->capture,
+		       "error", err->text, NULL);
 		memory->tries++;
 		memory->not_before_ms = now_of(a) + pause_of(a, memory->tries, err->retry_after_ms);
 		a->not_before_ms = now_of(a) + RETRY_MIN_MS;
@@ -199,6 +199,7 @@ static void write_acknowledgement(struct td_acknowledger *a, const struct td_dra
 	struct td_error err;
 
 	(void)td_text_copy(a->uid, sizeof(a->uid), drain->uid);
+	(void)td_text_copy(a->name, sizeof(a->name), drain->name);
 	a->epoch = drain->epoch;
 	if (body)
 		a->writing = td_kube_start(a->options.kube,

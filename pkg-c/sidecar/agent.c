@@ -9,10 +9,8 @@
 #include <string.h>
 
 #define IDLE_LOOK_MS 1000	/* while a hook waits: deadlines, and retries of whatever failed */
-#define LOOK_AGAIN_MS 500	/* between two reads of our own process */
 #define POLICY_DELAY_MAX_MS 500 /* after the deadline: the coordinator's own word is better than ours, if it comes */
 #define HOOK_DELAY_MAX_MS 3000	/* after the deadline: the hook waits for us this much longer before it goes by itself */
-#define ABSENCES_CERTAIN 3
 
 void td_agent_look_later(struct td_agent *agent, int64_t delay_ms)
 {
@@ -31,6 +29,7 @@ static void forget_alive(struct td_agent *agent)
 		td_kube_cancel(agent->asking_pod);
 	agent->asking_pod = NULL;
 	agent->alive_known = false;
+	agent->ask_tries = 0;
 }
 
 static void on_waiting(bool anybody, void *userdata)
@@ -120,16 +119,6 @@ static bool own_request(const struct td_agent *agent, struct td_drain_object *re
 	return object && td_drain_read(ret, object, &err) && ret->pod && strcmp(ret->pod, agent->options.pod_name) == 0;
 }
 
-void td_agent_release(struct td_agent *agent, const char *outcome, const char *message)
-{
-	if (td_gate_is_open(agent->gate))
-		return;
-	(void)td_text_copy(agent->outcome, sizeof(agent->outcome), outcome);
-	(void)td_text_copy(agent->message, sizeof(agent->message), message);
-	td_gate_open(agent->gate, outcome, message);
-	td_log(TD_LOG_INFO, "gate_opened", "pod", agent->options.pod_name, "outcome", outcome, "message", message, NULL);
-}
-
 /* Our own word of the process, right before the gate opens. */
 static void on_process(const struct td_process_view *process, void *userdata)
 {
@@ -140,23 +129,25 @@ static void on_process(const struct td_process_view *process, void *userdata)
 	char text[TD_TEXT_MAX];
 
 	agent->looking = NULL;
-	agent->look_not_before_ms = td_loop_now_ms(agent->options.loop) + LOOK_AGAIN_MS;
+	agent->look_not_before_ms = td_loop_now_ms(agent->options.loop) + TD_AGENT_LOOK_AGAIN_MS;
 	if (!own_request(agent, &request) || request.phase != TD_PHASE_DRAINED) {
 		td_agent_look_later(agent, 0);
 		return;
 	}
+	td_release_last_look_text(process, agent->last_answer, sizeof(agent->last_answer));
 	if (empty && strcmp(process->capture, request.status_capture) == 0) {
 		agent->last_look = *process;
 		(void)td_text_copy(agent->last_capture, sizeof(agent->last_capture), process->capture);
 		agent->last_look.capture = agent->last_capture;
 		agent->last_look.why = "";
-		td_agent_release(agent, "Drained", request.message);
+		td_agent_release_drained(agent, &request);
 	} else if (process->known) { /* work came back, or another process runs here now: the proof is void */
 		(void)snprintf(text, sizeof(text),
 			       "capture %s has %u maintainers and %u dispatchers after capture %s was drained: again",
 			       process->capture, counts->maintainers, counts->dispatchers, request.status_capture);
 		td_log(TD_LOG_WARN, "proof_void", "pod", agent->options.pod_name, "message", text, NULL);
 		agent->attempt++;
+		agent->last_answer[0] = '\0'; /* it was about that proof */
 	} else {
 		td_log(TD_LOG_WARN, "last_look_failed", "pod", agent->options.pod_name, "error", process->why, NULL);
 	}
@@ -171,22 +162,33 @@ static void take_last_look(struct td_agent *agent)
 		td_ticdc_observe_process(agent->options.ticdc, agent->options.ticdc_address, NULL, on_process, agent);
 }
 
-/* The deadline passed, or the request ended without a proof: policy. */
-static void give_up(struct td_agent *agent, const char *outcome, const char *message)
-{
-	char text[TD_TEXT_MAX];
-
-	if (agent->options.hold) {
-		(void)snprintf(text, sizeof(text), "held by onTimeout Hold: %s: %s", outcome, message);
-		td_gate_progress(agent->gate, 0, text);
-		return;
-	}
-	td_agent_release(agent, outcome, message);
-}
-
 static int64_t at_most(int64_t ms, int64_t max_ms)
 {
 	return ms < max_ms ? ms : max_ms;
+}
+
+static const char *why_too_late(const struct td_agent *agent, const struct td_drain_object *request)
+{
+	if (request && request->phase == TD_PHASE_DRAINED)
+		return agent->last_answer[0] ? agent->last_answer : "the process could not be asked once more in time";
+	return request && request->message[0] ? request->message : "the deadline passed and no coordinator answered";
+}
+
+/* What the drain is at, for the hook and the log. request: NULL while there is none. */
+static void tell_progress(struct td_agent *agent, const struct td_drain_object *request, int64_t deadline,
+			  int64_t hook_deadline)
+{
+	const char *phase = td_phase_name(request ? request->phase : TD_PHASE_PENDING);
+	const char *message = "asking for a drain of this pod";
+	char text[TD_TEXT_MAX + 32];
+
+	if (request && request->phase == TD_PHASE_DRAINED)
+		message = "asking this process once more";
+	else if (request) /* a new object has no words yet */
+		message = request->message[0] ? request->message : "waiting for a coordinator to take up the request";
+	(void)snprintf(text, sizeof(text), "%s: %s", phase, message);
+	td_gate_progress(agent->gate, hook_deadline, text);
+	td_agent_log_waiting(agent, phase, request ? request->reason : "", message, deadline);
 }
 
 /* Our pod is terminating: see the drain through to the gate. A hook obeys the deadline that it heard last, so each look says one
@@ -200,23 +202,19 @@ static void guard(struct td_agent *agent, const struct td_pod *pod)
 	struct td_drain_object request;
 	bool exists = own_request(agent, &request);
 	bool drained = exists && request.phase == TD_PHASE_DRAINED;
-	char text[TD_TEXT_MAX + 32];
 
+	if (!agent->guarded_since_ms)
+		agent->guarded_since_ms = td_loop_now_ms(agent->options.loop);
 	if (!exists)
 		td_agent_create_request(agent);
 	if (drained)
 		take_last_look(agent);
 	if (exists && !drained && td_phase_is_final(request.phase)) {
-		give_up(agent, td_phase_name(request.phase), request.message);
+		td_agent_give_up(agent, td_phase_name(request.phase), &request, request.message);
 	} else if (left <= 0) {
-		give_up(agent, "TimedOut",
-			exists && request.message[0] ? request.message : "the deadline passed and no coordinator answered");
+		td_agent_give_up(agent, "TimedOut", exists ? &request : NULL, why_too_late(agent, exists ? &request : NULL));
 	} else {
-		(void)snprintf(text, sizeof(text), "%s: %s", exists ? td_phase_name(request.phase) : "Pending",
-			       drained	? "asking this process once more"
-			       : exists ? request.message
-					: "asking for a drain of this pod");
-		td_gate_progress(agent->gate, hook_deadline, text);
+		tell_progress(agent, exists ? &request : NULL, deadline, hook_deadline);
 		td_agent_look_later(agent, at_most(left, IDLE_LOOK_MS));
 	}
 }
@@ -232,46 +230,6 @@ static void question_hook(struct td_agent *agent)
 	td_gate_dismiss(agent->gate, "NotTerminating",
 			"the pod is not being deleted: a container restart moves no work; nothing was drained");
 	td_log(TD_LOG_WARN, "container_restart", "pod", agent->options.pod_name, NULL);
-}
-
-/* After SIGTERM: is anybody left who needs us? */
-static bool is_needed(struct td_agent *agent, bool terminating)
-{
-	if (td_gate_is_open(agent->gate))
-		return agent->outcome[0] && !agent->released_written;
-	if (td_gate_is_waited_at(agent->gate))
-		return true;
-	if (!terminating && agent->alive_known)
-		return false;
-	return agent->absences < ABSENCES_CERTAIN; /* the process that we guard still runs, its hook may yet come */
-}
-
-/* While stopping without a hook: the process may have ended without one (a crash, a container without a hook). */
-static void on_own_status(const struct td_ticdc_status *status, const struct td_error *err, void *userdata)
-{
-	struct td_agent *agent = userdata;
-
-	(void)status;
-	agent->looking = NULL;
-	agent->absences = err->code == TD_ERR_CONNECT ? agent->absences + 1 : 0;
-	agent->look_not_before_ms = td_loop_now_ms(agent->options.loop) + LOOK_AGAIN_MS;
-	td_agent_look_later(agent, 0);
-}
-
-static void check_stop(struct td_agent *agent, bool terminating)
-{
-	if (!is_needed(agent, terminating)) {
-		agent->done = true;
-		agent->finished(agent->userdata);
-		return;
-	}
-	if (td_gate_is_open(agent->gate) || td_gate_is_waited_at(agent->gate))
-		return;
-	if (!terminating)
-		td_agent_ask_pod(agent);
-	if (!agent->looking && td_loop_now_ms(agent->options.loop) >= agent->look_not_before_ms)
-		agent->looking =
-			td_ticdc_get_status(agent->options.ticdc, agent->options.ticdc_address, NULL, on_own_status, agent);
 }
 
 void td_agent_look(struct td_agent *agent)
@@ -291,7 +249,7 @@ void td_agent_look(struct td_agent *agent)
 	if (td_gate_is_open(agent->gate) && !agent->released_written)
 		td_agent_write_released(agent);
 	if (agent->stopping)
-		check_stop(agent, terminating);
+		td_agent_check_stop(agent, terminating);
 	else if (!terminating && !td_gate_is_waited_at(agent->gate))
 		td_timer_disarm(agent->timer); /* idle: the next event wakes us */
 }

@@ -1,20 +1,17 @@
-/* The agent's three conversations with the API server: making its request, asking whether its pod is being deleted, and writing
- * down why the gate was opened. */
+/* The agent's conversations with the API server while the gate is shut: making its request, and asking whether its pod is being
+ * deleted. */
 #include "sidecar/agent_internal.h"
 
-#include "base/json.h"
 #include "base/log.h"
-#include "base/text.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define RETRY_MS 1000
-#define WRITE_TRIES_MAX 3
+#define ASK_PAUSE_MAX_MS 15000
 
-static int64_t soon(const struct td_agent *agent, const struct td_error *err)
+static int64_t soon(const struct td_agent *agent, const struct td_error *err, int64_t pause_ms)
 {
-	int64_t pause = err->retry_after_ms > RETRY_MS ? err->retry_after_ms : RETRY_MS;
+	int64_t pause = err->retry_after_ms > pause_ms ? err->retry_after_ms : pause_ms;
 
 	return td_loop_now_ms(agent->options.loop) + pause;
 }
@@ -25,7 +22,7 @@ static void on_created(json_t *object, const struct td_error *err, void *userdat
 
 	(void)object; /* the informer will show it */
 	agent->creating = NULL;
-	agent->create_not_before_ms = soon(agent, err);
+	agent->create_not_before_ms = soon(agent, err, RETRY_MS);
 	if (err->code != TD_OK && err->http_status != 409) /* 409: made by a former life of this sidecar */
 		td_log(TD_LOG_WARN, "create_drainrequest_failed", "pod", agent->options.pod_name, "error", err->text, NULL);
 	td_agent_look_later(agent, 0);
@@ -51,6 +48,17 @@ void td_agent_create_request(struct td_agent *agent)
 						on_created, agent, &err);
 }
 
+/* An API server that stays away is neither asked nor complained about every second for ever. */
+static int64_t ask_pause_ms(struct td_agent *agent, bool failed)
+{
+	int64_t pause = RETRY_MS;
+
+	agent->ask_tries = failed ? agent->ask_tries + 1 : 0;
+	for (int i = 1; i < agent->ask_tries && pause < ASK_PAUSE_MAX_MS; i++)
+		pause *= 2;
+	return pause < ASK_PAUSE_MAX_MS ? pause : ASK_PAUSE_MAX_MS;
+}
+
 /* Only a whole answer about this very pod, without a deletionTimestamp, says "not terminating". */
 static void on_pod(json_t *object, const struct td_error *err, void *userdata)
 {
@@ -58,7 +66,7 @@ static void on_pod(json_t *object, const struct td_error *err, void *userdata)
 	struct td_pod pod;
 
 	agent->asking_pod = NULL;
-	agent->ask_not_before_ms = soon(agent, err);
+	agent->ask_not_before_ms = soon(agent, err, ask_pause_ms(agent, err->code != TD_OK));
 	if (err->code != TD_OK)
 		td_log(TD_LOG_WARN, "get_own_pod_failed", "pod", agent->options.pod_name, "error", err->text, NULL);
 	else if (td_pod_read(&pod, object) && strcmp(pod.uid, agent->options.pod_uid) == 0)
@@ -79,68 +87,4 @@ void td_agent_ask_pod(struct td_agent *agent)
 		&(struct td_kube_request){
 			.verb = TD_KUBE_GET, .resource = &td_pods, .namespace_ = o->namespace_, .name = o->pod_name},
 		on_pod, agent, &err);
-}
-
-static void on_written(json_t *object, const struct td_error *err, void *userdata)
-{
-	struct td_agent *agent = userdata;
-
-	(void)object;
-	agent->writing = NULL;
-	if (err->code != TD_OK)
-		td_log(TD_LOG_WARN, "write_proof_failed", "pod", agent->options.pod_name, "error", err->text, NULL);
-	/* 404: the request went with its pod. Otherwise a few tries: the pod cannot wait for an API server that is away. */
-	agent->released_written = err->code == TD_OK || err->http_status == 404 || agent->write_tries >= WRITE_TRIES_MAX;
-	td_agent_look_later(agent, agent->released_written ? 0 : RETRY_MS);
-}
-
-static void record_release(struct td_agent *agent)
-{
-	const struct td_agent_options *o = &agent->options;
-	const struct td_object_ref pod = {
-		.api_version = "v1", .kind = "Pod", .namespace_ = o->namespace_, .name = o->pod_name, .uid = o->pod_uid};
-	bool drained = strcmp(agent->outcome, "Drained") == 0;
-	char text[TD_TEXT_MAX + 128];
-
-	(void)snprintf(text, sizeof(text), "%s: %s%s%s", agent->outcome, agent->message,
-		       agent->last_capture[0] ? "; asked once more, capture " : "",
-		       agent->last_capture[0] ? agent->last_capture : "");
-	td_record(o->recorder, &pod, drained ? "Normal" : "Warning", "GateOpened", text);
-}
-
-void td_agent_write_released(struct td_agent *agent)
-{
-	const struct td_agent_options *o = &agent->options;
-	char name[TD_NAME_MAX];
-	struct td_error err;
-	json_auto_t *body = NULL;
-	bool drained = strcmp(agent->outcome, "Drained") == 0;
-	enum td_phase phase = TD_PHASE_RELEASED;
-
-	if (agent->writing)
-		return;
-	if (agent->write_tries++ == 0)
-		record_release(agent);
-	td_agent_request_name(agent, name, sizeof(name));
-	if (!td_informer_get(o->drains, name)) { /* a container restart, or a request that never was */
-		agent->released_written = true;
-		td_agent_look_later(agent, 0);
-		return;
-	}
-	if (!drained && !td_phase_from_name(agent->outcome, &phase))
-		phase = TD_PHASE_FAILED;
-	body = td_drain_released_patch(phase, agent->outcome, agent->message, td_loop_wall_ms(o->loop),
-				       agent->last_capture[0] ? &agent->last_look : NULL);
-	if (body)
-		agent->writing = td_kube_start(o->kube,
-					       &(struct td_kube_request){.verb = TD_KUBE_PATCH,
-									 .resource = &td_drainrequests,
-									 .namespace_ = o->namespace_,
-									 .name = name,
-									 .subresource = "status",
-									 .body = body,
-									 .timeout_ms = 2000},
-					       on_written, agent, &err);
-	if (!agent->writing && agent->write_tries >= WRITE_TRIES_MAX)
-		agent->released_written = true;
 }

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "sidecar/cluster_view.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -73,7 +74,7 @@ static void on_lost(const char *why, void *userdata)
 static void on_holder(const char *holder, void *userdata)
 {
 	(void)userdata;
-	td_log(TD_LOG_INFO, "leader", "holder", holder, NULL);
+	td_log(TD_LOG_INFO, "leader", "holder", holder[0] ? holder : "none", NULL);
 }
 
 void td_app_kube_failed(const struct td_error *err, void *userdata)
@@ -117,12 +118,37 @@ static void on_synced(void *userdata)
 	td_agent_changed(app->agent);
 }
 
+/* A pod's object changes all the time (probes, kubelet's heartbeats); the log hears of what matters here. */
+static void log_pod(struct td_app *app, enum td_informer_change change, const char *name, json_t *object)
+{
+	static const char *const changes[] = {
+		[TD_INFORMER_ADDED] = "added", [TD_INFORMER_MODIFIED] = "modified", [TD_INFORMER_DELETED] = "deleted"};
+	json_auto_t *last = json_incref(json_object_get(app->pods_logged, name));
+	struct td_pod pod;
+	json_t *now;
+
+	if (!td_pod_read(&pod, object))
+		return;
+	now = json_sprintf("uid %s, ip %s, %s%s", pod.uid, pod.ip[0] ? pod.ip : "none", pod.ready ? "ready" : "not ready",
+			   pod.terminating ? ", terminating" : "");
+	if (change == TD_INFORMER_DELETED) {
+		(void)json_object_del(app->pods_logged, name); /* -1: it had never been logged */
+	} else if (!now || json_equal(now, last)) {
+		json_decref(now);
+		return;
+	} else {
+		(void)json_object_set(app->pods_logged, name, now); /* out of memory: logged once more */
+	}
+	td_log(TD_LOG_DEBUG, "pod_changed", "pod", name, "change", changes[change], "now", json_string_value(now), NULL);
+	json_decref(now);
+}
+
 static void on_pod(enum td_informer_change change, const char *name, json_t *object, void *userdata)
 {
 	struct td_app *app = userdata;
 	bool back = td_comeback_pod_changed(app->comeback, change, object, !td_informer_is_synced(app->pods));
 
-	td_log(TD_LOG_DEBUG, "pod_changed", "pod", name, NULL);
+	log_pod(app, change, name, object);
 	if (app->shell)
 		td_shell_pods_changed(app->shell);
 	if (app->shell && back) {
@@ -217,15 +243,15 @@ void td_app_look(struct td_endpoints_state *ret, void *userdata)
 	td_informer_each(app->drains, count_phase, ret);
 }
 
-int td_app_run(const struct td_config *config)
+int td_app_run(const struct td_config *config, const char *version)
 {
 	struct td_app app = {.config = config};
 	struct td_error err;
 	bool started = td_app_start(&app, &err);
 
 	if (started) {
-		td_log(TD_LOG_INFO, "started", "pod", config->pod_name, "namespace", app.namespace_, "cluster",
-		       config->cluster, "ticdc", config->ticdc_address, NULL);
+		td_log(TD_LOG_INFO, "started", "version", version, "pod", config->pod_name, "namespace", app.namespace_,
+		       "cluster", config->cluster, "ticdc", config->ticdc_address, NULL);
 		td_loop_run(app.loop);
 	} else {
 		td_log(TD_LOG_ERROR, "start_failed", "error", err.text, NULL);

@@ -5,7 +5,7 @@
 #include "sidecar/config.h"
 
 /* Runs until SIGTERM or SIGINT has been obeyed (see agent.h: not before the gate has opened). Returns the exit status; errors at
- * the start are logged and 1. config is borrowed. */
-int td_app_run(const struct td_config *config);
+ * the start are logged and 1. config is borrowed; version is for the log. */
+int td_app_run(const struct td_config *config, const char *version);
 
 #endif

@@ -29,6 +29,7 @@ struct td_app {
 	struct td_endpoints endpoints;
 	struct td_timer *rebuild; /* a shell that broke down */
 	struct td_timer *flush;
+	json_t *pods_logged; /* name -> what the log said of it last */
 	bool leading;
 	int64_t flush_until_ms;
 	uint64_t kube_failures;

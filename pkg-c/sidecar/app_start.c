@@ -19,8 +19,11 @@ static bool start_kube(struct td_app *app, struct td_error *err)
 	enum td_error_code code = config->kubeconfig[0] ? td_kube_config_load(&app->kube_config, config->kubeconfig, err)
 							: td_kube_config_in_cluster(&app->kube_config, NULL, err);
 
-	if (code != TD_OK)
+	if (code != TD_OK) {
+		if (config->kubeconfig[0])
+			td_error_wrap(err, "--kubeconfig");
 		return false;
+	}
 	app->namespace_ = strdup(config->namespace_[0] ? config->namespace_ : app->kube_config.namespace_);
 	app->kube = td_kube_client_new(app->loop, app->http, &app->kube_config, "ticdc-drain-sidecar");
 	if (app->kube)
@@ -111,10 +114,11 @@ bool td_app_start(struct td_app *app, struct td_error *err)
 		return false;
 	app->http = td_http_client_new(app->loop);
 	app->comeback = td_comeback_new();
+	app->pods_logged = json_object();
 	app->rebuild = td_timer_new(app->loop, td_app_build_shell, app);
 	app->flush = td_timer_new(app->loop, td_app_flush, app);
-	if (!app->http || !app->comeback || !app->rebuild || !app->flush || !start_ticdc(app) || !start_kube(app, err) ||
-	    !start_informers(app) || !start_agent(app, err))
+	if (!app->http || !app->comeback || !app->pods_logged || !app->rebuild || !app->flush || !start_ticdc(app) ||
+	    !start_kube(app, err) || !start_informers(app) || !start_agent(app, err))
 		return false;
 	if (!td_loop_on_signal(app->loop, SIGTERM, td_app_signal, app) ||
 	    !td_loop_on_signal(app->loop, SIGINT, td_app_signal, app))
@@ -133,6 +137,7 @@ void td_app_stop(struct td_app *app)
 	td_informer_free(app->pods);
 	td_informer_free(app->drains);
 	td_comeback_free(app->comeback);
+	json_decref(app->pods_logged);
 	td_recorder_free(app->recorder);
 	td_kube_client_free(app->kube);
 	td_ticdc_client_free(app->ticdc);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/yaml.h"
+#include "sidecar/config_check.h"
 
 #include <ctype.h>
 #include <jansson.h>
@@ -40,7 +41,8 @@ struct option {
 static const struct option options[] = {
 	TEXT("config", config_file, "", NULL, "YAML file with any of these options, keys in camelCase (podName)"),
 	NEEDED("cluster", cluster, "ticdc", NULL, "name of the TiCDC cluster; its Lease is ticdc-drain-<cluster>"),
-	TEXT("namespace", namespace_, "", "POD_NAMESPACE", "namespace of the pod (default: the service account's)"),
+	TEXT("namespace", namespace_, "", "POD_NAMESPACE",
+	     "namespace of the pod (default: the service account's; with --kubeconfig, its current context's)"),
 	NEEDED("pod-name", pod_name, "", "POD_NAME", "name of the pod this sidecar runs in"),
 	NEEDED("pod-uid", pod_uid, "", "POD_UID", "uid of the pod this sidecar runs in"),
 	NEEDED("pod-selector", pod_selector, "app.kubernetes.io/component=ticdc", NULL,
@@ -234,16 +236,11 @@ static enum td_error_code load_flags(struct td_config *config, int argc, char *c
 	return TD_OK;
 }
 
-static enum td_error_code check_pair(const char *a_name, const char *a, const char *b_name, const char *b,
-				     struct td_error *err)
-{
-	if ((a[0] != '\0') != (b[0] != '\0'))
-		return td_error_set(err, TD_ERR_INVALID, "--%s and --%s go together: only one is given", a_name, b_name);
-	return TD_OK;
-}
-
+/* Bad values come before missing ones: they are what somebody wrote, while what is missing is often just the pod's environment. */
 static enum td_error_code check(struct td_config *config, struct td_error *err)
 {
+	if (td_config_check(config, err) != TD_OK)
+		return err->code;
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		char name[96];
 
@@ -252,13 +249,6 @@ static enum td_error_code check(struct td_config *config, struct td_error *err)
 			return td_error_set(err, TD_ERR_INVALID, "--%s is required (or the environment variable %s)",
 					    options[i].flag, options[i].env_alias ? options[i].env_alias : name);
 	}
-	if (strcmp(config->on_timeout, "Release") != 0 && strcmp(config->on_timeout, "Hold") != 0)
-		return td_error_set(err, TD_ERR_INVALID, "--on-timeout: \"%s\" is neither Release nor Hold",
-				    config->on_timeout);
-	if (check_pair("tls-cert", config->tls_cert, "tls-key", config->tls_key, err) != TD_OK ||
-	    check_pair("ticdc-cert", config->ticdc_cert, "ticdc-key", config->ticdc_key, err) != TD_OK ||
-	    check_pair("ticdc-user", config->ticdc_user, "ticdc-password-file", config->ticdc_password_file, err) != TD_OK)
-		return err->code;
 	return TD_OK;
 }
 
@@ -302,6 +292,8 @@ void td_config_print_help(FILE *out)
 		    out);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		(void)fprintf(out, "  --%-26s %s", options[i].flag, options[i].help);
+		if (options[i].is_number)
+			(void)fprintf(out, ", %lld to %lld", (long long)options[i].min, (long long)options[i].max);
 		if (options[i].initial[0])
 			(void)fprintf(out, " (default: %s)", options[i].initial);
 		if (options[i].env_alias)

@@ -147,6 +147,27 @@ static bool read_acknowledged(struct td_drain_object *object, json_t *status, st
 	return true;
 }
 
+/* What is left, for the words of a release: nothing is decided by it, so what cannot be read is unknown and no error. The counts are
+ * the process witness' own, and so is their date, unless that witness has failed since. */
+static void read_remaining(struct td_drain_object *object, const json_t *status)
+{
+	const json_t *witness;
+	size_t i;
+
+	object->last_read = "";
+	object->remaining_known = td_json_at(status, "remaining.maintainers") &&
+				  td_json_at(status, "remaining.dispatchers") &&
+				  read_count(status, "remaining.maintainers", &object->remaining.maintainers) &&
+				  read_count(status, "remaining.dispatchers", &object->remaining.dispatchers);
+	json_array_foreach (td_json_at(status, "witnesses"), i, witness) {
+		const char *says = text_or_empty(witness, "says");
+
+		if (strcmp(text_or_empty(witness, "name"), td_witness_name(TD_WITNESS_PROCESS)) == 0 &&
+		    (strcmp(says, "Zero") == 0 || strcmp(says, "NotZero") == 0))
+			object->last_read = text_or_empty(witness, "time");
+	}
+}
+
 /* A status that cannot be understood is not read as "nothing has begun": it is an error. */
 static bool read_status(struct td_drain_object *object, json_t *status, struct td_error *err)
 {
@@ -180,6 +201,7 @@ static bool read_status(struct td_drain_object *object, json_t *status, struct t
 		return bad_status(err, "podUID", "a text is expected");
 	if (!read_acknowledged(object, status, err))
 		return false;
+	read_remaining(object, status);
 	object->epoch = (uint64_t)epoch;
 	object->reason = text_or_empty(status, "reason");
 	object->message = text_or_empty(status, "message");

@@ -41,6 +41,9 @@ struct td_drain_object {
 	const char *status_capture, *status_address, *status_pod_uid; /* "" when absent */
 	uint64_t epoch;
 	struct td_counts initial;
+	bool remaining_known; /* false: never read, or not readable */
+	struct td_counts remaining;
+	const char *last_read;	 /* the date of remaining; "" when the process' last read failed, or when absent */
 	int64_t started_wall_ms; /* 0 when absent */
 	json_t *acknowledged;	 /* NULL when absent; checked: read it with the two functions below */
 };
@@ -57,11 +60,12 @@ uint64_t td_drain_acknowledged_by(const struct td_drain_object *object, const ch
 
 /* What the shell knows beyond the core's view. */
 struct td_drain_context {
-	const char *worker;	     /* identity of the sidecar that coordinates */
-	const char *pod_uid;	     /* of the pod being drained; "" when unknown */
-	int64_t generation;	     /* that was acted upon */
-	int64_t now_ms, now_wall_ms; /* to turn the view's clock into dates */
-	json_t *conditions;	     /* as they stand in the object, so that transition times are kept; may be NULL */
+	const char *worker;		   /* identity of the sidecar that coordinates */
+	const char *pod_uid;		   /* of the pod being drained; "" when unknown */
+	int64_t generation;		   /* that was acted upon */
+	int64_t now_ms, now_wall_ms;	   /* to turn the view's clock into dates */
+	json_t *conditions;		   /* as they stand in the object, so that transition times are kept; may be NULL */
+	const char *start_time, *deadline; /* the same for these two dates */
 };
 
 /* A new merge patch {"status": {...}} for the view; the caller adds metadata.resourceVersion. NULL: out of memory. */

@@ -42,7 +42,7 @@ const char *const td_drain_status_fields[] = {
  * impossible to write. */
 static json_t *text_of(const char *text)
 {
-	char plain[TD_TEXT_MAX];
+	char plain[2 * TD_TEXT_MAX];
 	json_t *value = json_string(text);
 
 	if (value)
@@ -68,6 +68,19 @@ static json_t *time_or_null(int64_t ms, const struct td_drain_context *context)
 		return json_null();
 	td_time_format(context->now_wall_ms + (ms - context->now_ms), text);
 	return json_string(text);
+}
+
+/* A date that does not change, but comes from two clocks that are read one after the other: what the object says stays, unless ours is
+ * another second for certain. Else it would flicker between two seconds, and every flicker be a write. */
+static json_t *steady_time_or_null(int64_t ms, const char *old, const struct td_drain_context *context)
+{
+	int64_t wall_ms = context->now_wall_ms + (ms - context->now_ms) + 500, old_ms; /* to the nearest second */
+
+	if (ms == 0)
+		return json_null();
+	if (old && td_time_parse(old, &old_ms) && wall_ms > old_ms - 500 && wall_ms < old_ms + 1500)
+		return json_string(old);
+	return time_or_null(ms + 500, context);
 }
 
 static json_t *counts_or_null(const struct td_counts *counts, bool known)
@@ -183,9 +196,10 @@ static json_t *whole_patch(const struct td_request_view *view, const struct td_d
 		counts_or_null(&view->initial, view->started), "remaining", counts_or_null(&view->remaining, view->started),
 		"moved", counts_or_null(&view->moved, view->started), "progress", progress(view), "progressPercent",
 		view->progress_percent, "estimatedCompletionTime", final ? json_null() : time_or_null(view->eta_ms, context),
-		"deadline", time_or_null(view->deadline_ms, context), "startTime", time_or_null(view->started_ms, context),
-		"completionTime", time_or_null(view->completed_ms, context), "witnesses", witnesses(view, context),
-		"conditions", conditions(view, context), "observedGeneration", (json_int_t)context->generation);
+		"deadline", steady_time_or_null(view->deadline_ms, context->deadline, context), "startTime",
+		steady_time_or_null(view->started_ms, context->start_time, context), "completionTime",
+		time_or_null(view->completed_ms, context), "witnesses", witnesses(view, context), "conditions",
+		conditions(view, context), "observedGeneration", (json_int_t)context->generation);
 	json_t *patch = NULL;
 
 	if (status && more && json_object_update(status, more) == 0)
@@ -209,11 +223,20 @@ json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *p
 			 "the pod is terminating", "onTimeout", hold ? "Hold" : "Release");
 }
 
+/* A release without a proof: what was not moved must stand where people look first, also when no coordinator was there to say it. */
+static bool say_why(json_t *status, enum td_phase phase, const char *message)
+{
+	if (json_object_set_new(status, "message", text_of(message)) != 0)
+		return false;
+	return phase != TD_PHASE_TIMED_OUT ||
+	       json_object_set_new(status, "reason", json_string(td_reason_name(TD_REASON_DEADLINE))) == 0;
+}
+
 json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,
 				const struct td_process_view *process)
 {
 	char now[TD_TIME_TEXT_MAX];
-	json_t *last_look = json_null();
+	json_t *last_look = json_null(), *patch;
 
 	td_time_format(now_wall_ms, now);
 	if (process && process->known)
@@ -221,6 +244,9 @@ json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const 
 				      (json_int_t)process->counts.maintainers, "dispatchers",
 				      (json_int_t)process->counts.dispatchers, "triggers",
 				      (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);
-	return json_pack("{s:{s:s,s:{s:s,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
-			 outcome, "message", text_of(message), "releaseTime", now, "process", last_look);
+	patch = json_pack("{s:{s:s,s:{s:s,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
+			  outcome, "message", text_of(message), "releaseTime", now, "process", last_look);
+	if (patch && phase != TD_PHASE_RELEASED && !say_why(json_object_get(patch, "status"), phase, message))
+		return json_decref(patch), NULL;
+	return patch;
 }

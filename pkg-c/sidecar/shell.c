@@ -30,6 +30,13 @@ static void end_errand(struct td_errand *errand)
 	free(errand);
 }
 
+const char *td_shell_request_name(const struct td_errand *errand)
+{
+	const struct td_request_view *view = td_core_view(errand->shell->core, errand->effect.uid);
+
+	return view ? view->name : "";
+}
+
 void td_shell_answer(struct td_errand *errand, struct td_result *result)
 {
 	struct td_shell *shell = errand->shell;
@@ -37,8 +44,8 @@ void td_shell_answer(struct td_errand *errand, struct td_result *result)
 
 	if (result->outcome != TD_OUTCOME_DONE)
 		td_log(TD_LOG_DEBUG, "effect_failed", "effect", td_effect_name(errand->effect.kind), "request",
-		       errand->effect.uid, "outcome", result->outcome == TD_OUTCOME_FAILED ? "failed" : "unknown", "error",
-		       result->why, NULL);
+		       td_shell_request_name(errand), "request_uid", errand->effect.uid, "outcome",
+		       result->outcome == TD_OUTCOME_FAILED ? "failed" : "unknown", "error", result->why, NULL);
 	result->effect_id = errand->effect.id;
 	end_errand(errand);
 	step(shell, &input);
@@ -82,8 +89,9 @@ static void perform(struct td_shell *shell, const struct td_effect *effect)
 	if (shell->errands)
 		shell->errands->link = &errand->next;
 	shell->errands = errand;
-	td_log(TD_LOG_DEBUG, "effect", "effect", td_effect_name(effect->kind), "request", effect->uid, "changefeed",
-	       effect->changefeed, "node", effect->node, "address", effect->address, NULL);
+	td_log(TD_LOG_DEBUG, "effect", "effect", td_effect_name(effect->kind), "request", td_shell_request_name(errand),
+	       "request_uid", effect->uid, "changefeed", effect->changefeed, "node", effect->node, "address",
+	       effect->address, NULL);
 	if ((td_effect_changes_ticdc(effect->kind) || effect->kind == TD_EFFECT_PUBLISH) &&
 	    !td_leader_is_valid(shell->options.leader)) {
 		td_error_set(&errand->refusal, TD_ERR_INVALID, "not sent: the Lease is not valid");

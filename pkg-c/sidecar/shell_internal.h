@@ -46,6 +46,9 @@ void td_shell_answer(struct td_errand *errand, struct td_result *result);
 /* Answers with an error: FAILED when the other side certainly did not act, else UNKNOWN. */
 void td_shell_answer_error(struct td_errand *errand, const struct td_error *err);
 
+/* The name of the request that an errand is for; "" when it is for none, or the request is gone. */
+const char *td_shell_request_name(const struct td_errand *errand);
+
 /* ---- shell_ticdc.c ---- */
 
 /* Starts an effect that talks to TiCDC. False: it could not be started (out of memory). */

@@ -132,7 +132,8 @@ static void on_read_again(json_t *object, const struct td_error *err, void *user
 	     (written && written->status && is_same_but_acknowledged(status, written->status))) &&
 	    send_patch(errand, td_json_text(object, "metadata.name"), version, &refusal))
 		return;
-	td_log(TD_LOG_WARN, "status_write_failed", "request", errand->effect.uid, "error", refusal.text, NULL);
+	td_log(TD_LOG_WARN, "status_write_failed", "request", td_shell_request_name(errand), "request_uid",
+	       errand->effect.uid, "error", refusal.text, NULL);
 	td_shell_answer(errand, &(struct td_result){.outcome = TD_OUTCOME_FAILED, .why = refusal.text});
 }
 
@@ -166,7 +167,8 @@ static void on_written(json_t *object, const struct td_error *err, void *userdat
 	if (err->code != TD_OK) {
 		if (read_again(errand, err))
 			return;
-		td_log(TD_LOG_WARN, "status_write_failed", "request", errand->effect.uid, "error", err->text, NULL);
+		td_log(TD_LOG_WARN, "status_write_failed", "request", td_shell_request_name(errand), "request_uid",
+		       errand->effect.uid, "error", err->text, NULL);
 		td_shell_answer_error(errand, err);
 		return;
 	}
@@ -215,7 +217,9 @@ bool td_shell_publish(struct td_errand *errand, struct td_error *err)
 					    .generation = drain.generation,
 					    .now_ms = td_loop_now_ms(shell->options.loop),
 					    .now_wall_ms = td_loop_wall_ms(shell->options.loop),
-					    .conditions = td_json_at(object, "status.conditions")};
+					    .conditions = td_json_at(object, "status.conditions"),
+					    .start_time = td_json_text(object, "status.startTime"),
+					    .deadline = td_json_text(object, "status.deadline")};
 	errand->patch = td_drain_status_patch(view, &context);
 	errand->base = json_incref(td_json_at(object, "status"));
 	if (!errand->patch) {

@@ -13,6 +13,9 @@ def cluster_of(family, early_allowed=False, **options):
         yield cluster
         early = cluster.early_releases()
         assert early_allowed or not early, f"early release: {early}"
+    except BaseException:
+        cluster.keep = True
+        raise
     finally:
         cluster.close()
     assert not cluster.complaints, "\n".join(cluster.complaints)

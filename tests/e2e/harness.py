@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -73,6 +74,7 @@ class Cluster:
         self.logs = os.path.join(self.dir, "logs")
         os.makedirs(self.logs)
         self.processes = []
+        self.keep = bool(os.environ.get("KEEP"))  # the logs, after the end
         try:
             self._start_simulators(changefeeds, tables, sim_args)
             for index in range(pods):
@@ -80,6 +82,7 @@ class Cluster:
             wait_for("the cluster is placed and settled", lambda: self.sim("GET", "/sim/state").get("ready"), 30)
             wait_for("a coordinator is elected", self.leader, 30)
         except BaseException:
+            self.keep = True
             self.close()
             raise
 
@@ -121,7 +124,9 @@ class Cluster:
                 process.wait()
             process.stdout.close()
         self.complaints = self._sanitizer_complaints()
-        if not os.environ.get("KEEP"):
+        if self.keep or self.complaints:
+            print(f"     logs of {threading.current_thread().name}: {self.logs}", flush=True)
+        else:
             shutil.rmtree(self.dir, ignore_errors=True)
 
     def _sanitizer_complaints(self):
@@ -140,7 +145,8 @@ class Cluster:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failure, *_):
+        self.keep = self.keep or failure is not None
         self.close()
 
     # ---- pods ----

@@ -4,11 +4,13 @@
     python3 tests/e2e/run.py --valgrind        one full drain with every sidecar under valgrind
 
 After each scenario, besides its own claims: no capture was told to stop while it held work (unless the scenario is about a
-release by policy), and no sanitizer said a word. KEEP=1 keeps the logs of each scenario in its temporary directory.
+release by policy), and no sanitizer said a word. The logs of a scenario that fails stay in its temporary directory, whose name is
+printed; with KEEP=1 those of every scenario.
 """
 
 import concurrent.futures
 import sys
+import threading
 import time
 import traceback
 
@@ -34,6 +36,7 @@ def all_scenarios():
 
 def run_one(name, scenario):
     began, error = time.monotonic(), None
+    threading.current_thread().name = name  # the harness prints it beside the folder of the logs
     try:
         scenario()
     except Exception:  # a scenario may fail in any way: all are reported, none stops the others
@@ -47,13 +50,15 @@ def main():
     chosen = {name: function for name, function in all_scenarios().items() if not words or any(w in name for w in words)}
     if "--valgrind" in sys.argv:
         chosen = {"valgrind_full_drain": lambda: scenarios_drain.full_drain_under(VALGRIND)}
+    if not chosen:
+        sys.exit(f"no scenario's name contains {' or '.join(words)}. There are:\n  " + "\n  ".join(sorted(all_scenarios())))
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         results = list(pool.map(lambda item: run_one(*item), chosen.items()))
     failed = [(name, error) for name, error in results if error]
     for name, error in failed:
         print(f"\n---- {name}\n{error}")
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
-    sys.exit(1 if failed or not results else 0)
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Requests that cannot be served: each ends in a clear message on the object, and nothing moves."""
 
+import json
 import time
 
 from claims import assert_empty, cluster_of, delete_and_expect, follower, hook_of, wait_hook_end
@@ -95,8 +96,15 @@ def scenario_grace_period_too_short():
         status = cluster.wait_phase(name, "TimedOut", timeout=20)
         assert "10 maintainers" in status["message"] or "200 dispatchers" in status["message"], status["message"]
         last = wait_hook_end(cluster, uid, 20)
-        assert "open TimedOut" in last, last
+        assert "open TimedOut" in last and "NOT moved" in last and "by policy Release" in last, last
+        opened = wait_for("the event of the opening", lambda: [e for e in cluster.events() if e["reason"] == "GateOpened"], 10)[0]
+        assert opened["type"] == "Warning" and "10 maintainers and 200 dispatchers were NOT moved (last read 20" in opened["message"], opened
         cluster.wait_replaced(pod, uid)
+        log = [json.loads(line) for line in cluster.log_of(pod).splitlines() if '"event":"gate_' in line]
+        line = next(line for line in log if line["event"] == "gate_opened")
+        assert line["level"] == "warn" and line["remaining_maintainers"] == "10" and line["remaining_dispatchers"] == "200", line
+        assert line["policy"] == "Release" and int(line["waited_ms"]) > 3000, line
+        assert [line for line in log if line["event"] == "gate_waits" and line["phase"] == "Draining" and line["deadline"] != "none"], log
         assert "sigkill" not in hook_of(cluster, uid), "the kubelet had to kill it"
 
 

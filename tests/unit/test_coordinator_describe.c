@@ -45,7 +45,7 @@ static void an_open_request_says_what_happens_and_what_is_in_the_way(void **stat
 		{TD_PHASE_PENDING, TD_REASON_WAITING_FOR_SLOT, {"pod-b", "only drain slot"}},
 		{TD_PHASE_PENDING, TD_REASON_WAITING_FOR_CAPTURE, {"no capture", "pod-a"}},
 		{TD_PHASE_PENDING, TD_REASON_NONE, {"captures", "connection refused"}},
-		{TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR, {"pod-a is TiCDC's coordinator", "connection refused"}},
+		{TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR, {"to have a coordinator again", "connection refused"}},
 		{TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS, {"moving maintainers", "3 maintainers", "41 dispatchers"}},
 		{TD_PHASE_DRAINING, TD_REASON_MOVING_DISPATCHERS, {"moving dispatchers", "pod-a"}},
 		{TD_PHASE_DRAINING, TD_REASON_NO_DESTINATION, {"no capture can take", "3 maintainers", "pod-a"}},
@@ -65,6 +65,20 @@ static void an_open_request_says_what_happens_and_what_is_in_the_way(void **stat
 				fail_msg("%s: no \"%s\" in \"%s\"", td_reason_name(cases[i].reason), cases[i].parts[j],
 					 text);
 	}
+}
+
+static void the_coordinator_that_must_go_is_named_while_it_is_there(void **state)
+{
+	const struct td_request r = request(TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR);
+	char text[TD_TEXT_MAX];
+
+	(void)state;
+	(void)snprintf(f.core->nodes.coordinator, sizeof(f.core->nodes.coordinator), "a");
+	td_describe(f.core, &r, text, sizeof(text));
+	assert_string_equal(text, "pod-a is TiCDC's coordinator: waiting for another capture to take over");
+	f.core->nodes.coordinator[0] = '\0';
+	td_describe(f.core, &r, text, sizeof(text));
+	assert_string_equal(text, "waiting for TiCDC to have a coordinator again");
 }
 
 static void a_dissenting_witness_is_named_with_its_words(void **state)
@@ -110,6 +124,17 @@ static void an_ended_request_says_why_and_what_remained(void **state)
 	}
 }
 
+static void what_held_nothing_from_the_start_is_not_said_to_have_been_moved(void **state)
+{
+	struct td_request r = request(TD_PHASE_VERIFYING, TD_REASON_COMPARING_WITNESSES);
+	char text[TD_TEXT_MAX];
+
+	(void)state;
+	r.initial = (struct td_counts){0};
+	td_describe_end(f.core, &r, TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY, text, sizeof(text));
+	assert_string_equal(text, "pod-a is empty already: nothing to move, every witness says zero");
+}
+
 static void a_deadline_says_how_far_it_came(void **state)
 {
 	struct td_request waiting = request(TD_PHASE_PENDING, TD_REASON_QUEUED);
@@ -146,8 +171,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_open_request_says_what_happens_and_what_is_in_the_way, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_coordinator_that_must_go_is_named_while_it_is_there, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dissenting_witness_is_named_with_its_words, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_ended_request_says_why_and_what_remained, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_held_nothing_from_the_start_is_not_said_to_have_been_moved, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_says_how_far_it_came, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_phase_and_reason_has_words_that_fit, setup, teardown),
 	};

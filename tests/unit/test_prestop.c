@@ -315,6 +315,7 @@ static void server_that_comes_late_is_waited_for(void **state)
 	go_away(bench);
 	run_at_socket(bench);
 	await_said(bench, "does not answer");
+	assert_non_null(strstr(bench->said, bench->path));
 	serve(bench);
 	welcome(bench);
 	tell(bench, "open Drained x\n");
@@ -330,6 +331,7 @@ static void passed_deadline_ends_it_with_1(void **state)
 	tell_deadline(bench, 200);
 	assert_int_equal(await_exit(bench), 1);
 	assert_non_null(strstr(bench->said, "deadline passed"));
+	assert_non_null(strstr(bench->said, bench->path));
 	assert_null(strstr(bench->said, "open "));
 }
 
@@ -409,6 +411,21 @@ static void hook_that_nobody_listens_to_waits_all_the_same(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static void help_and_version_do_not_wait(void **state)
+{
+	struct bench *bench = *state;
+
+	for (int i = 0; i < 2; i++) {
+		run(bench, (const char *[]){NULL, i ? "-h" : "--help", NULL});
+		assert_int_equal(await_exit(bench), 0);
+		assert_non_null(strstr(bench->said, "Waits at the gate"));
+		assert_non_null(strstr(bench->said, "0 the gate opened, 1 the deadline passed without it, 2 bad usage"));
+	}
+	run(bench, (const char *[]){NULL, "--version", NULL});
+	assert_int_equal(await_exit(bench), 0);
+	assert_memory_equal(bench->said, "ticdc-drain-prestop ", 20);
+}
+
 static void bad_usage_is_2(void **state)
 {
 	struct bench *bench = *state;
@@ -419,7 +436,7 @@ static void bad_usage_is_2(void **state)
 	run(bench, (const char *[]){NULL, "--socket", NULL});
 	assert_int_equal(await_exit(bench), 2);
 	assert_non_null(strstr(bench->said, "usage: ticdc-drain-prestop"));
-	run(bench, (const char *[]){NULL, "--help", NULL});
+	run(bench, (const char *[]){NULL, "--nonsense", NULL});
 	assert_int_equal(await_exit(bench), 2);
 	run(bench, (const char *[]){NULL, "--socket", bench->path, "more", NULL});
 	assert_int_equal(await_exit(bench), 2);
@@ -444,6 +461,7 @@ int main(void)
 		hook_test(last_deadline_told_is_the_one_that_counts),
 		hook_test(too_long_line_is_dropped_with_its_connection),
 		hook_test(hook_that_nobody_listens_to_waits_all_the_same),
+		hook_test(help_and_version_do_not_wait),
 		hook_test(bad_usage_is_2),
 	};
 

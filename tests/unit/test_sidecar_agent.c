@@ -586,6 +586,18 @@ static void hook_of_a_living_pod_stays_when_the_answer_says_terminating(void **s
 	assert_shut(test);
 }
 
+static void api_server_that_stays_away_is_asked_less_and_less(void **state)
+{
+	struct test *test = *state;
+	int64_t began = td_loop_now_ms(test->peer.loop);
+
+	test->get_status = 500;
+	hook_come(test, 0);
+	run_until(test, has_asked, 3);
+	assert_true(td_loop_now_ms(test->peer.loop) - began >= 2900); /* after 1 s, and after 2 more */
+	assert_shut(test);
+}
+
 /* ---- the request ---- */
 
 static void terminating_pod_gets_one_request_that_it_owns(void **state)
@@ -606,6 +618,8 @@ static void terminating_pod_gets_one_request_that_it_owns(void **state)
 	owner = json_array_get(td_json_at(body, "metadata.ownerReferences"), 0);
 	assert_string_equal(td_json_text(owner, "kind"), "Pod");
 	assert_string_equal(td_json_text(owner, "uid"), UID);
+	push_drain(test, REQUEST, "Pending", "", "");
+	run_until_heard(test, "Pending: waiting for a coordinator to take up the request\n");
 	push_drain(test, REQUEST, "Draining", "cap-1", "2 of 3 moved");
 	run_until_heard(test, "Draining: 2 of 3 moved\n");
 	run_for_a_look(test);
@@ -781,8 +795,10 @@ static void request_that_ended_without_a_proof_releases_with_its_own_words(void 
 		run_until(test, has_created, 1);
 		push_drain(test, REQUEST, phases[i], "cap-1", "what was left");
 		patch = run_until_released(test);
-		(void)snprintf(line, sizeof(line), "\nopen %s what was left\n", phases[i]);
+		(void)snprintf(line, sizeof(line), "\nopen %s the pod stops by policy Release after ", phases[i]);
 		assert_non_null(strstr(heard(test), line));
+		assert_non_null(strstr(heard(test), ": what was left\n"));
+		assert_non_null(strstr(td_json_text(patch, "status.message"), "by policy Release"));
 		assert_string_equal(td_json_text(patch, "status.phase"), phases[i]);
 		assert_string_equal(td_json_text(patch, "status.proof.outcome"), phases[i]);
 		assert_null(td_json_at(patch, "status.proof.process"));
@@ -804,8 +820,10 @@ static void passed_deadline_releases_as_timed_out(void **state)
 	assert_shut(test);
 	push_pod(test, td_loop_wall_ms(test->peer.loop) + 400, 1);
 	patch = run_until_released(test);
-	assert_non_null(strstr(heard(test), "\nopen TimedOut 1 of 3 moved\n"));
+	assert_non_null(strstr(heard(test), "\nopen TimedOut the pod stops by policy Release after "));
+	assert_non_null(strstr(heard(test), ": 1 of 3 moved\n"));
 	assert_string_equal(td_json_text(patch, "status.phase"), "TimedOut");
+	assert_string_equal(td_json_text(patch, "status.reason"), "DeadlineExceeded");
 	assert_string_equal(td_json_text(patch, "status.proof.outcome"), "TimedOut");
 }
 
@@ -818,7 +836,7 @@ static void passed_deadline_releases_when_nobody_coordinates(void **state)
 	push_pod(test, td_loop_wall_ms(test->peer.loop) + 600, 1);
 	run_until(test, has_created, 1);
 	run_until(test, is_let_go, 0);
-	assert_non_null(strstr(heard(test), "\nopen TimedOut the deadline passed and no coordinator answered\n"));
+	assert_non_null(strstr(heard(test), ": the deadline passed and no coordinator answered\n"));
 	assert_int_equal(json_array_size(test->patched), 0); /* there is no object to write it to */
 }
 
@@ -930,6 +948,7 @@ int main(void)
 		agent_test(answer_of_before_a_second_hook_came_does_not_let_it_go),
 		agent_test(answer_of_before_sigterm_does_not_end_the_agent),
 		agent_test(hook_of_a_living_pod_stays_when_the_answer_says_terminating),
+		agent_test(api_server_that_stays_away_is_asked_less_and_less),
 		agent_test(terminating_pod_gets_one_request_that_it_owns),
 		agent_test(request_that_is_there_already_is_as_good),
 		agent_test(refused_request_is_asked_for_again),

@@ -496,6 +496,44 @@ static void stall_begins_once(void **state)
 	json_decref(before);
 }
 
+/* The two clocks that a date comes from are read one after the other. */
+static void deadline_does_not_flicker_between_two_seconds(void **state)
+{
+	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = false}};
+	struct td_drain_context context = {.worker = "ticdc-1", .pod_uid = "", .now_ms = 1000};
+	struct td_request_view view = {.phase = TD_PHASE_DRAINING,
+				       .message = "",
+				       .pod = "p",
+				       .capture = "",
+				       .address = "",
+				       .blocked_by = "",
+				       .witnesses = witnesses,
+				       .coordinator = ""};
+	static const struct {
+		int64_t off_ms;
+		const char *shown;
+	} steps[] = {
+		{-2, "2026-11-23T13:18:38Z"},	{0, "2026-11-23T13:18:38Z"},	 {3, "2026-11-23T13:18:38Z"},
+		{501, "2026-11-23T13:18:38Z"},	{498, "2026-11-23T13:18:38Z"},	 {-501, "2026-11-23T13:18:38Z"},
+		{5000, "2026-11-23T13:18:43Z"}, {-5000, "2026-11-23T13:18:33Z"},
+	};
+	json_t *before = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		json_t *patch;
+
+		context.now_wall_ms = CREATED_MS + steps[i].off_ms;
+		context.deadline = td_json_text(before, "status.deadline");
+		view.deadline_ms = view.started_ms = 1000;
+		patch = td_drain_status_patch(&view, &context);
+		assert_string_equal(td_json_text(patch, "status.deadline"), steps[i].shown);
+		json_decref(before);
+		before = patch;
+	}
+	json_decref(before);
+}
+
 static void own_request_for_a_pod_is_a_good_one(void **state)
 {
 	(void)state;
@@ -535,6 +573,7 @@ int main(void)
 		cmocka_unit_test(every_phase_is_read_back_as_it_was_written),
 		cmocka_unit_test(open_request_is_progressing_unless_it_is_stalled),
 		cmocka_unit_test(stall_begins_once),
+		cmocka_unit_test(deadline_does_not_flicker_between_two_seconds),
 		cmocka_unit_test(own_request_for_a_pod_is_a_good_one),
 	};
 

@@ -189,6 +189,13 @@ static int setup(void **state)
 	return 0;
 }
 
+/* Stands in for the election: this shell always holds the Lease. */
+bool td_leader_is_valid(const struct td_leader *leader)
+{
+	(void)leader;
+	return true;
+}
+
 static void start_shell(struct test *test)
 {
 	const struct td_shell_options options = {.loop = test->peer.loop,
