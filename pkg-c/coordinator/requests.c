@@ -75,16 +75,17 @@ static void recover(struct td_request *request, const struct td_request_input *i
 }
 
 /* The object shows a drain under an epoch that is not ours: another coordinator began it while we took it for waiting, or took it
- * from us. Whatever it did has been done; we go on from there, under an epoch above. When we have just ended it as one that never
- * began, it stays ended, but as what it was: that capture is leaving. */
+ * from us. Whatever it did has been done; we go on from there, under an epoch above. An end of ours that is not written yet does
+ * not stand against it, but for a proof; one that came before any beginning stays an end, of what was begun: that capture is leaving. */
 static void adopt(struct td_core *core, struct td_request *request, const struct td_request_input *input)
 {
+	bool ended = td_phase_is_final(request->phase);
 	bool known = request->durable || request->epoch_sent || request->recovered;
 
 	if (input->epoch == 0 || td_phase_is_final(input->phase) || input->epoch < request->epoch ||
-	    (input->epoch == request->epoch && known) || (td_phase_is_final(request->phase) && request->epoch))
+	    (input->epoch == request->epoch && known) || request->phase == TD_PHASE_DRAINED || request->end_written)
 		return;
-	if (td_phase_is_final(request->phase)) {
+	if (ended && request->epoch == 0) {
 		take_durable(request, input);
 		if (request->reason == TD_REASON_DEADLINE)
 			td_describe_end(core, request, request->phase, request->reason, request->message,
@@ -92,6 +93,7 @@ static void adopt(struct td_core *core, struct td_request *request, const struct
 	} else {
 		recover(request, input);
 		request->durable = false;
+		request->completed_ms = 0;
 	}
 	request->phase_dirty = request->dirty = true;
 }

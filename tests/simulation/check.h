@@ -23,6 +23,7 @@ struct told_request {
 	enum td_phase phase;
 	uint64_t epoch;		/* by its view */
 	uint64_t durable_epoch; /* a write of Draining under it was answered "done" */
+	uint64_t fed_epoch;	/* as the object showed it last: not taken by this leader */
 	uint64_t publishing;	/* effect of the write under way */
 	bool published_now;	/* in this step */
 	int64_t backoff_ms;	/* the last write failed: not before this */

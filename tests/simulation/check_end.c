@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define ABSENT_MAX_MS 60000 /* a maintainer that nobody runs, while the core looks after such */
+#define ABSENT_EACH_MS 60   /* a batch at a time: all of them may be absent at once */
 #define QUIET_MS 20000	    /* a run goes on for this long after everything has ended */
 
 static struct sidecar *leader(struct world *w)
@@ -34,7 +35,8 @@ static void check_placed_again(struct world *w)
 	since = later(w->scenario.heal_ms + 15000, later(s->led_since_ms, s->busy_since_ms));
 	for (const struct work *work = w->model.absent; work; work = work->next)
 		if (work->table_id == 0 && w->model.changefeeds[work->changefeed].running &&
-		    w->now_ms - later(since, work->absent_since_ms) > ABSENT_MAX_MS)
+		    w->now_ms - later(since, work->absent_since_ms) >
+			    ABSENT_MAX_MS + (int64_t)w->model.changefeed_count * ABSENT_EACH_MS)
 			world_fail(w, "property 10: %s has been without maintainer since %lld",
 				   w->model.changefeeds[work->changefeed].name, (long long)work->absent_since_ms);
 }
