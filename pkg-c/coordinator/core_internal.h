@@ -39,9 +39,10 @@ struct td_request {
 	enum td_reason reason;
 	char message[TD_TEXT_MAX];
 	uint64_t epoch;
-	bool recovered;	 /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
-	bool durable;	 /* phase Draining with our epoch is stored: effects may follow */
-	bool epoch_sent; /* a write of our epoch is under way: seeing it in the object is no news */
+	bool recovered; /* found in the middle of a drain by a new leader, not yet active again under an epoch of ours */
+	bool durable;	/* phase Draining with our epoch is stored: effects may follow */
+	uint64_t object_epoch; /* the one in the object that we go on from: found there, or made durable by us */
+	bool epoch_sent;       /* a write of our epoch is under way: seeing it in the object is no news */
 	bool started;
 	struct td_counts initial, remaining;
 	int64_t started_ms, completed_ms, eta_ms;

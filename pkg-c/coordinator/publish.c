@@ -93,6 +93,8 @@ void td_requests_published(struct td_core *core, const struct td_flight *flight,
 	if (flight->epoch == request->epoch && flight->epoch != 0 && !td_phase_is_final(flight->phase) &&
 	    flight->phase != TD_PHASE_PENDING)
 		request->durable = true;
+	if (flight->epoch > request->object_epoch)
+		request->object_epoch = flight->epoch;
 }
 
 static uint32_t less(uint32_t from, uint32_t by)

@@ -53,7 +53,9 @@ static struct td_request *add(struct td_core *core, const char *uid)
 /* What another coordinator made durable: whom it drained, since when, under which epoch. */
 static void take_durable(struct td_request *request, const struct td_request_input *input)
 {
-	request->epoch = input->epoch;
+	request->object_epoch = input->epoch;
+	if (input->epoch > request->epoch) /* never down, though ours may never have been written */
+		request->epoch = input->epoch;
 	(void)td_text_copy(request->capture, sizeof(request->capture), input->drained_capture);
 	(void)td_text_copy(request->address, sizeof(request->address), input->drained_address);
 	request->initial = request->remaining = input->initial;
@@ -79,13 +81,12 @@ static void recover(struct td_request *request, const struct td_request_input *i
  * not stand against it, but for a proof; one that came before any beginning stays an end, of what was begun: that capture is leaving. */
 static void adopt(struct td_core *core, struct td_request *request, const struct td_request_input *input)
 {
-	bool ended = td_phase_is_final(request->phase);
-	bool known = request->durable || request->epoch_sent || request->recovered;
+	bool echo = request->epoch_sent && input->epoch == request->epoch;
 
-	if (input->epoch == 0 || td_phase_is_final(input->phase) || input->epoch < request->epoch ||
-	    (input->epoch == request->epoch && known) || request->phase == TD_PHASE_DRAINED || request->end_written)
+	if (input->epoch <= request->object_epoch || echo || td_phase_is_final(input->phase) ||
+	    request->phase == TD_PHASE_DRAINED || request->end_written)
 		return;
-	if (ended && request->epoch == 0) {
+	if (td_phase_is_final(request->phase) && request->epoch == 0) {
 		take_durable(request, input);
 		if (request->reason == TD_REASON_DEADLINE)
 			td_describe_end(core, request, request->phase, request->reason, request->message,
