@@ -15,9 +15,12 @@ static void describe_moving(const struct td_core *core, const struct td_request 
 {
 	const struct td_counts *left = &request->remaining;
 
-	(void)td_buf_append_format(out, "moving %s: %u maintainers and %u dispatchers left on %s",
-				   request->reason == TD_REASON_MOVING_MAINTAINERS ? "maintainers" : "dispatchers",
-				   left->maintainers, left->dispatchers, who(request));
+	if (!left->maintainers && !left->dispatchers)
+		(void)td_buf_append_format(out, "no maintainer and no dispatcher is seen on %s any more", who(request));
+	else
+		(void)td_buf_append_format(out, "moving %s: %u maintainers and %u dispatchers left on %s",
+					   request->reason == TD_REASON_MOVING_MAINTAINERS ? "maintainers" : "dispatchers",
+					   left->maintainers, left->dispatchers, who(request));
 	if (core->operators.count)
 		(void)td_buf_append_format(out, ", %zu moves in flight", core->operators.count);
 	if (core->refusal[0])

@@ -45,7 +45,7 @@ static bool is_name(const char *text, size_t len)
 	if (len == 0 || len > LABEL_MAX || !is_alnum(text[0]) || !is_alnum(text[len - 1]))
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(text[i]) && !memchr("-_.", text[i], 3))
+		if (!is_alnum(text[i]) && !strchr("-_.", text[i]))
 			return false;
 	return true;
 }

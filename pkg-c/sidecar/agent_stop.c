@@ -41,8 +41,8 @@ static void log_staying(struct td_agent *agent, const char *why)
 		return;
 	agent->told_staying = true;
 	td_log(TD_LOG_INFO, "stays_after_signal", "pod", agent->options.pod_name, "why", why, "ticdc",
-	       agent->options.ticdc_address, "until", "the gate has opened, or three connections to TiCDC were refused",
-	       NULL);
+	       agent->options.ticdc_address, "until",
+	       "the gate has opened, or TiCDC could not be connected to three times in a row", NULL);
 }
 
 void td_agent_check_stop(struct td_agent *agent, bool terminating)

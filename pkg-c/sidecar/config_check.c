@@ -18,8 +18,8 @@ static bool is_host(const char *text, size_t len)
 	if (len == 0 || len > 253)
 		return false;
 	for (size_t i = bracketed; i < len - bracketed; i++)
-		if (bracketed ? !isxdigit((unsigned char)text[i]) && !memchr(":.", text[i], 2)
-			      : !isalnum((unsigned char)text[i]) && !memchr("-._", text[i], 3))
+		if (bracketed ? !isxdigit((unsigned char)text[i]) && !strchr(":.", text[i])
+			      : !isalnum((unsigned char)text[i]) && !strchr("-._", text[i]))
 			return false;
 	return true;
 }

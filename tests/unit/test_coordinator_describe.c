@@ -131,6 +131,11 @@ static void what_held_nothing_from_the_start_is_not_said_to_have_been_moved(void
 
 	(void)state;
 	r.initial = (struct td_counts){0};
+	r.remaining = r.initial;
+	r.phase = TD_PHASE_DRAINING;
+	r.reason = TD_REASON_MOVING_MAINTAINERS;
+	td_describe(f.core, &r, text, sizeof(text));
+	assert_string_equal(text, "no maintainer and no dispatcher is seen on pod-a any more");
 	td_describe_end(f.core, &r, TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY, text, sizeof(text));
 	assert_string_equal(text, "pod-a is empty already: nothing to move, every witness says zero");
 }

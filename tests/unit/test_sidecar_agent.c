@@ -937,6 +937,17 @@ static void stop_ends_when_the_process_is_gone_for_certain(void **state)
 	assert_false(td_agent_summary(test->agent).open);
 }
 
+static void stop_ends_without_the_api_server_when_the_process_is_gone(void **state)
+{
+	struct test *test = *state;
+
+	test->get_status = 500;
+	strcpy(test->address, "127.0.0.1:1");
+	td_agent_stop(test->agent);
+	run_until(test, has_finished, 0);
+	assert_false(td_agent_summary(test->agent).open);
+}
+
 #define agent_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -969,6 +980,7 @@ int main(void)
 		agent_test(stop_waits_for_the_gate_of_a_terminating_pod),
 		agent_test(stop_waits_while_the_process_still_answers_and_its_hook_may_come),
 		agent_test(stop_ends_when_the_process_is_gone_for_certain),
+		agent_test(stop_ends_without_the_api_server_when_the_process_is_gone),
 	};
 
 	td_log_set_level(TD_LOG_ERROR);
