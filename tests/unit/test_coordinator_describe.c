@@ -54,7 +54,6 @@ static void an_open_request_says_what_happens_and_what_is_in_the_way(void **stat
 
 	(void)state;
 	(void)snprintf(f.core->note, sizeof(f.core->note), "connection refused");
-	(void)snprintf(f.core->nodes.coordinator, sizeof(f.core->nodes.coordinator), "a");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct td_request r = request(cases[i].phase, cases[i].reason);
 		char text[TD_TEXT_MAX];
@@ -73,7 +72,6 @@ static void the_coordinator_that_must_go_is_named_while_it_is_there(void **state
 	char text[TD_TEXT_MAX];
 
 	(void)state;
-	(void)snprintf(f.core->nodes.coordinator, sizeof(f.core->nodes.coordinator), "a");
 	td_describe(f.core, &r, text, sizeof(text));
 	assert_string_equal(text, "pod-a is TiCDC's coordinator: waiting for another capture to take over");
 	f.core->nodes.coordinator[0] = '\0';
