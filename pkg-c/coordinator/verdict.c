@@ -118,9 +118,9 @@ void td_verdict_answer(struct td_verdict *verdict, int64_t asked_ms, int64_t now
 	else if (remaining != 0)
 		(void)snprintf(text, sizeof(text), "TiCDC answers %lld remaining", (long long)remaining);
 	else if (!stopping)
-		(void)snprintf(text, sizeof(text),
-			       "TiCDC answers 0, not believed: the capture's own liveness is %d, not 2 (Stopping)",
-			       verdict->liveness);
+		(void)snprintf(
+			text, sizeof(text), "TiCDC answers 0, not believed: the capture's own liveness is %s, not Stopping",
+			verdict->liveness < 0 ? "not known yet" : td_liveness_name((enum td_liveness)verdict->liveness));
 	record(verdict, TD_WITNESS_ANSWER, asked_ms, now_ms, known, known && remaining == 0 && stopping);
 	verdict->witnesses[TD_WITNESS_ANSWER].counts = (struct td_counts){0};
 	note(verdict, TD_WITNESS_ANSWER, text);
