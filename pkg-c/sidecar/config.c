@@ -177,6 +177,17 @@ static const struct option *find_key(const char *key)
 	return NULL;
 }
 
+static enum td_error_code refuse_type(const struct option *option, const json_t *value, const char *source,
+				      struct td_error *err)
+{
+	char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+	enum td_error_code code = td_error_set(err, TD_ERR_INVALID, "%s: %s is no %s", source, shown ? shown : "the value",
+					       option->is_number ? "whole number" : "text; quote it");
+
+	free(shown);
+	return code;
+}
+
 static enum td_error_code load_file(struct td_config *config, const char *path, struct td_error *err)
 {
 	json_auto_t *root = td_yaml_load_file(path, CONFIG_FILE_MAX, err);
@@ -197,8 +208,7 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 		if (option->is_number && json_is_integer(value))
 			(void)snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
 		else if (!json_is_string(value))
-			return td_error_set(err, TD_ERR_INVALID, "%s: a %s is expected", source,
-					    option->is_number ? "number" : "text");
+			return refuse_type(option, value, source, err);
 		if (set(config, option, json_is_string(value) ? json_string_value(value) : text, source, err) != TD_OK)
 			return err->code;
 	}

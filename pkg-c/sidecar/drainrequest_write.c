@@ -240,7 +240,7 @@ json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const 
 
 	td_time_format(now_wall_ms, now);
 	if (process && process->known)
-		last_look = json_pack("{s:s,s:I,s:I,s:I,s:I}", "captureID", process->capture, "maintainers",
+		last_look = json_pack("{s:o,s:I,s:I,s:I,s:I}", "captureID", text_of(process->capture), "maintainers",
 				      (json_int_t)process->counts.maintainers, "dispatchers",
 				      (json_int_t)process->counts.dispatchers, "triggers",
 				      (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);

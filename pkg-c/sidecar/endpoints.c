@@ -7,52 +7,63 @@
 #define METRICS_MAX 65536
 #define STALE_MS 600000 /* client-go's longest watch: by then a healthy informer has heard from the server */
 
-static void header(struct td_buf *out, const char *name, const char *type, const char *help)
+/* A text that lacks a line would look like one without that metric. */
+struct page {
+	struct td_buf *out;
+	bool whole;
+};
+
+static void header(struct page *page, const char *name, const char *type, const char *help)
 {
-	(void)td_buf_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+	page->whole = page->whole && td_buf_append_format(page->out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void single(struct td_buf *out, const char *name, const char *type, const char *help, uint64_t value)
+static void labelled(struct page *page, const char *name, const char *label, const char *label_value, uint64_t value)
 {
-	header(out, name, type, help);
-	(void)td_buf_append_format(out, "%s %llu\n", name, (unsigned long long)value);
+	page->whole = page->whole && td_buf_append_format(page->out, "%s{%s=\"%s\"} %llu\n", name, label, label_value,
+							  (unsigned long long)value);
+}
+
+static void single(struct page *page, const char *name, const char *type, const char *help, uint64_t value)
+{
+	header(page, name, type, help);
+	page->whole = page->whole && td_buf_append_format(page->out, "%s %llu\n", name, (unsigned long long)value);
 }
 
 bool td_endpoints_metrics(const struct td_endpoints_state *state, struct td_buf *out)
 {
+	struct page page = {.out = out, .whole = true};
 	const char *endpoint;
 	uint64_t requests;
 
-	single(out, "ticdc_drain_leader", "gauge", "1 while this sidecar coordinates.", state->leading);
-	single(out, "ticdc_drain_synced", "gauge", "1 when pods and DrainRequests have been listed.", state->synced);
-	single(out, "ticdc_drain_pod_terminating", "gauge", "1 while this pod is being deleted.", state->agent.terminating);
-	single(out, "ticdc_drain_hook_waiting", "gauge", "1 while a preStop hook waits at the gate.",
+	single(&page, "ticdc_drain_leader", "gauge", "1 while this sidecar coordinates.", state->leading);
+	single(&page, "ticdc_drain_synced", "gauge", "1 when pods and DrainRequests have been listed.", state->synced);
+	single(&page, "ticdc_drain_pod_terminating", "gauge", "1 while this pod is being deleted.",
+	       state->agent.terminating);
+	single(&page, "ticdc_drain_hook_waiting", "gauge", "1 while a preStop hook waits at the gate.",
 	       state->agent.waited_at);
-	single(out, "ticdc_drain_gate_open", "gauge", "1 once the gate has opened.", state->agent.open);
-	header(out, "ticdc_drain_requests", "gauge", "DrainRequests in the namespace by phase.");
+	single(&page, "ticdc_drain_gate_open", "gauge", "1 once the gate has opened.", state->agent.open);
+	header(&page, "ticdc_drain_requests", "gauge", "DrainRequests in the namespace by phase.");
 	for (int i = 0; i < TD_PHASE_COUNT; i++)
-		(void)td_buf_append_format(out, "ticdc_drain_requests{phase=\"%s\"} %u\n", td_phase_name((enum td_phase)i),
-					   state->phases[i]);
-	header(out, "ticdc_drain_activity", "gauge", "1 for what the coordinating sidecar is at.");
+		labelled(&page, "ticdc_drain_requests", "phase", td_phase_name((enum td_phase)i), state->phases[i]);
+	header(&page, "ticdc_drain_activity", "gauge", "1 for what the coordinating sidecar is at.");
 	for (int i = 0; i < TD_ACTIVITY_COUNT; i++)
-		(void)td_buf_append_format(out, "ticdc_drain_activity{activity=\"%s\"} %d\n",
-					   td_activity_name((enum td_activity)i),
-					   state->leading && state->core.activity == (enum td_activity)i);
-	single(out, "ticdc_drain_queue_length", "gauge", "Requests waiting for their turn, as the coordinator sees it.",
+		labelled(&page, "ticdc_drain_activity", "activity", td_activity_name((enum td_activity)i),
+			 state->leading && state->core.activity == (enum td_activity)i);
+	single(&page, "ticdc_drain_queue_length", "gauge", "Requests waiting for their turn, as the coordinator sees it.",
 	       state->core.queued);
-	single(out, "ticdc_drain_moves_in_flight", "gauge", "Moves under way that this sidecar ordered.",
+	single(&page, "ticdc_drain_moves_in_flight", "gauge", "Moves under way that this sidecar ordered.",
 	       state->core.moves_in_flight);
-	single(out, "ticdc_drain_moves_confirmed_total", "counter", "Moves seen to have happened.",
+	single(&page, "ticdc_drain_moves_confirmed_total", "counter", "Moves seen to have happened.",
 	       state->core.moves_confirmed);
-	single(out, "ticdc_drain_moves_failed_total", "counter", "Moves refused or not seen to happen in time.",
+	single(&page, "ticdc_drain_moves_failed_total", "counter", "Moves refused or not seen to happen in time.",
 	       state->core.moves_failed);
-	single(out, "ticdc_drain_kube_failures_total", "counter", "Failed reads and writes of the Kubernetes API.",
+	single(&page, "ticdc_drain_kube_failures_total", "counter", "Failed reads and writes of the Kubernetes API.",
 	       state->kube_failures);
-	header(out, "ticdc_drain_ticdc_requests_total", "counter", "Requests sent to TiCDC by endpoint.");
+	header(&page, "ticdc_drain_ticdc_requests_total", "counter", "Requests sent to TiCDC by endpoint.");
 	for (size_t i = 0; requests = td_ticdc_requests(state->ticdc, i, &endpoint), endpoint; i++)
-		(void)td_buf_append_format(out, "ticdc_drain_ticdc_requests_total{endpoint=\"%s\"} %llu\n", endpoint,
-					   (unsigned long long)requests);
-	return out->len > 0 && out->data[out->len - 1] == '\n';
+		labelled(&page, "ticdc_drain_ticdc_requests_total", "endpoint", endpoint, requests);
+	return page.whole;
 }
 
 const char *td_endpoints_not_ready(const struct td_endpoints_state *state)
