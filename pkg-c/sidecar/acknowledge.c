@@ -123,6 +123,8 @@ static void consider(const char *name, json_t *object, void *userdata)
 	const struct memory *memory;
 
 	(void)name;
+	if (search->a->options.cluster && strcmp(td_drain_cluster(object), search->a->options.cluster) != 0)
+		return; /* another cluster's drain */
 	if (!text || !td_phase_from_name(text, &phase) || !is_on(phase) || !td_drain_read(&drain, object, &err))
 		return; /* most are over; one that cannot be read is the coordinator's to complain about */
 	search->any = true;

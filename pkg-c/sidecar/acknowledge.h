@@ -25,6 +25,7 @@ struct td_acknowledger_options {
 	struct td_ticdc_client *ticdc;
 	const struct td_informer *pods, *drains;
 	const char *namespace_, *pod_name, *pod_uid;
+	const char *cluster;	   /* only this one's drains are acknowledged; NULL: all */
 	const char *ticdc_address; /* our capture */
 };
 

@@ -63,6 +63,7 @@ struct td_agent *td_agent_new(const struct td_agent_options *options, void (*fin
 								      .namespace_ = options->namespace_,
 								      .pod_name = options->pod_name,
 								      .pod_uid = options->pod_uid,
+								      .cluster = options->cluster,
 								      .ticdc_address = options->ticdc_address});
 	if (!agent->timer || !agent->acknowledger) {
 		td_error_set(err, TD_ERR_NOMEM, "agent: out of memory");
@@ -84,6 +85,7 @@ struct td_agent *td_agent_free(struct td_agent *agent)
 		td_kube_cancel(agent->writing);
 	if (agent->looking)
 		td_ticdc_cancel(agent->looking);
+	json_decref(agent->terminating_pod);
 	td_acknowledger_free(agent->acknowledger);
 	td_gate_free(agent->gate);
 	td_timer_free(agent->timer);
@@ -100,12 +102,26 @@ void td_agent_request_name(const struct td_agent *agent, char *into, size_t size
 			       agent->attempt + 1);
 }
 
-/* Our pod as the informer has it. False: not there, or another pod of the same name. */
-static bool own_pod(const struct td_agent *agent, struct td_pod *ret)
+static bool is_own(const struct td_agent *agent, json_t *object, struct td_pod *ret)
 {
-	json_t *object = td_informer_get(agent->options.pods, agent->options.pod_name);
-
 	return object && td_pod_read(ret, object) && strcmp(ret->uid, agent->options.pod_uid) == 0;
+}
+
+/* Our pod as the informer has it. False: not there, or another pod of the same name. */
+static bool listed_pod(const struct td_agent *agent, struct td_pod *ret)
+{
+	return is_own(agent, td_informer_get(agent->options.pods, agent->options.pod_name), ret);
+}
+
+/* Whether our pod is known to be terminating, and until when: by the informer, or by the API server's answer to our own question. */
+static bool is_terminating(const struct td_agent *agent, struct td_pod *ret)
+{
+	const struct td_agent_options *o = &agent->options;
+
+	if (!(listed_pod(agent, ret) && ret->terminating) && !is_own(agent, agent->terminating_pod, ret))
+		return false;
+	td_terminations_correct(o->terminations, ret, td_loop_now_ms(o->loop), td_loop_wall_ms(o->loop));
+	return true;
 }
 
 static bool own_request(const struct td_agent *agent, struct td_drain_object *ret)
@@ -191,6 +207,16 @@ static void tell_progress(struct td_agent *agent, const struct td_drain_object *
 	td_agent_log_waiting(agent, phase, request ? request->reason : "", message, deadline);
 }
 
+/* Ends that we do not believe while we have time left: that the deadline has passed (the coordinator's clock may be fast), and that
+ * there is no such pod (we run in it). */
+static bool has_ended(const struct td_drain_object *request, int64_t left_ms)
+{
+	bool doubtful = request->phase == TD_PHASE_TIMED_OUT ||
+			strcmp(request->reason, td_reason_name(TD_REASON_POD_NOT_FOUND)) == 0;
+
+	return td_phase_is_final(request->phase) && request->phase != TD_PHASE_DRAINED && !(doubtful && left_ms > 0);
+}
+
 /* Our pod is terminating: see the drain through to the gate. A hook obeys the deadline that it heard last, so each look says one
  * thing only: how far the drain is, or that the gate is held. */
 static void guard(struct td_agent *agent, const struct td_pod *pod)
@@ -209,7 +235,7 @@ static void guard(struct td_agent *agent, const struct td_pod *pod)
 		td_agent_create_request(agent);
 	if (drained)
 		take_last_look(agent);
-	if (exists && !drained && td_phase_is_final(request.phase)) {
+	if (exists && has_ended(&request, left)) {
 		td_agent_give_up(agent, td_phase_name(request.phase), &request, request.message);
 	} else if (left <= 0) {
 		td_agent_give_up(agent, "TimedOut", exists ? &request : NULL, why_too_late(agent, exists ? &request : NULL));
@@ -235,7 +261,7 @@ static void question_hook(struct td_agent *agent)
 void td_agent_look(struct td_agent *agent)
 {
 	struct td_pod pod;
-	bool terminating = own_pod(agent, &pod) && pod.terminating;
+	bool terminating = is_terminating(agent, &pod);
 
 	if (agent->done)
 		return;
@@ -272,7 +298,7 @@ struct td_agent_summary td_agent_summary(const struct td_agent *agent)
 {
 	struct td_pod pod;
 
-	bool selected = own_pod(agent, &pod);
+	bool selected = listed_pod(agent, &pod);
 
 	return (struct td_agent_summary){.selected = selected,
 					 .terminating = selected && pod.terminating,

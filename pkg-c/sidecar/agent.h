@@ -14,6 +14,7 @@
 #include "kube/informer.h"
 #include "kube/recorder.h"
 #include "sidecar/gate.h"
+#include "sidecar/terminations.h"
 #include "ticdc/client.h"
 
 struct td_agent;
@@ -26,6 +27,8 @@ struct td_agent_options {
 	struct td_recorder *recorder;
 	const struct td_informer *pods, *drains;
 	const char *namespace_, *pod_name, *pod_uid;
+	const char *cluster;		      /* for the label of its requests */
+	struct td_terminations *terminations; /* NULL: deletionTimestamps are taken as they are */
 	const char *ticdc_address;
 	const char *gate_socket;
 	int64_t reserve_ms;

@@ -20,10 +20,11 @@ struct td_agent {
 	void *userdata;
 
 	bool stopping;
-	bool done;	  /* finished was called */
-	int attempt;	  /* the proof of earlier requests was void */
-	int absences;	  /* consecutive refused connections to our capture while stopping */
-	bool alive_known; /* the API server said: this pod is not being deleted */
+	bool done;		 /* finished was called */
+	int attempt;		 /* the proof of earlier requests was void */
+	int absences;		 /* consecutive refused connections to our capture while stopping */
+	bool alive_known;	 /* the API server said: this pod is not being deleted */
+	json_t *terminating_pod; /* or that it is: our pod's object; NULL: it did not */
 
 	struct td_kube_call *creating, *asking_pod, *writing;
 	struct td_ticdc_call *looking;

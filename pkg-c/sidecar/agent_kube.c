@@ -38,7 +38,7 @@ void td_agent_create_request(struct td_agent *agent)
 	if (agent->creating || td_loop_now_ms(o->loop) < agent->create_not_before_ms)
 		return;
 	td_agent_request_name(agent, name, sizeof(name));
-	body = td_drain_for_pod(name, o->namespace_, o->pod_name, o->pod_uid, o->hold);
+	body = td_drain_for_pod(name, o->namespace_, o->cluster, o->pod_name, o->pod_uid, o->hold);
 	if (body)
 		agent->creating = td_kube_start(o->kube,
 						&(struct td_kube_request){.verb = TD_KUBE_CREATE,
@@ -59,6 +59,15 @@ static int64_t ask_pause_ms(struct td_agent *agent, bool failed)
 	return pause < ASK_PAUSE_MAX_MS ? pause : ASK_PAUSE_MAX_MS;
 }
 
+/* That it is terminating counts although the informer may never show it: a wrong selector, a watch that is down. */
+static void heard_of_pod(struct td_agent *agent, json_t *object, bool terminating)
+{
+	agent->alive_known = !terminating;
+	if (!terminating || agent->terminating_pod)
+		return;
+	agent->terminating_pod = json_incref(object);
+}
+
 /* Only a whole answer about this very pod, without a deletionTimestamp, says "not terminating". */
 static void on_pod(json_t *object, const struct td_error *err, void *userdata)
 {
@@ -70,7 +79,7 @@ static void on_pod(json_t *object, const struct td_error *err, void *userdata)
 	if (err->code != TD_OK)
 		td_log(TD_LOG_WARN, "get_own_pod_failed", "pod", agent->options.pod_name, "error", err->text, NULL);
 	else if (td_pod_read(&pod, object) && strcmp(pod.uid, agent->options.pod_uid) == 0)
-		agent->alive_known = !pod.terminating;
+		heard_of_pod(agent, object, pod.terminating);
 	td_agent_look_later(agent, 0);
 }
 

@@ -36,6 +36,8 @@ void td_app_build_shell(void *userdata)
 		.drains = app->drains,
 		.namespace_ = app->namespace_,
 		.identity = app->config->pod_name,
+		.cluster = app->config->cluster,
+		.terminations = app->terminations,
 		.ticdc_address = app->config->ticdc_address,
 		.reserve_ms = app->config->shutdown_reserve_seconds * 1000,
 		.batch = (int)app->config->batch_size,
@@ -143,12 +145,23 @@ static void log_pod(struct td_app *app, enum td_informer_change change, const ch
 	json_decref(now);
 }
 
+static void see_termination(struct td_app *app, enum td_informer_change change, json_t *object)
+{
+	struct td_pod pod;
+
+	if (change == TD_INFORMER_DELETED)
+		td_terminations_gone(app->terminations, td_json_text(object, "metadata.uid"));
+	else if (td_pod_read(&pod, object))
+		td_terminations_seen(app->terminations, &pod, td_loop_now_ms(app->loop), td_loop_wall_ms(app->loop));
+}
+
 static void on_pod(enum td_informer_change change, const char *name, json_t *object, void *userdata)
 {
 	struct td_app *app = userdata;
 	bool back = td_comeback_pod_changed(app->comeback, change, object, !td_informer_is_synced(app->pods));
 
 	log_pod(app, change, name, object);
+	see_termination(app, change, object);
 	if (app->shell)
 		td_shell_pods_changed(app->shell);
 	if (app->shell && back) {

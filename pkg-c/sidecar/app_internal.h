@@ -22,6 +22,7 @@ struct td_app {
 	struct td_recorder *recorder;
 	struct td_informer *pods, *drains;
 	struct td_comeback *comeback;
+	struct td_terminations *terminations;
 	struct td_agent *agent;
 	struct td_leader *leader;
 	struct td_shell *shell;

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUEST_BODY_MAX 65536
-
 static bool start_kube(struct td_app *app, struct td_error *err)
 {
 	const struct td_config *config = app->config;
@@ -62,6 +60,8 @@ static bool start_agent(struct td_app *app, struct td_error *err)
 		.namespace_ = app->namespace_,
 		.pod_name = app->config->pod_name,
 		.pod_uid = app->config->pod_uid,
+		.cluster = app->config->cluster,
+		.terminations = app->terminations,
 		.ticdc_address = app->config->ticdc_address,
 		.gate_socket = app->config->gate_socket,
 		.reserve_ms = app->config->shutdown_reserve_seconds * 1000,
@@ -92,7 +92,7 @@ static bool start_server(struct td_app *app, struct td_error *err)
 		.listen = app->config->listen,
 		.certificate_file = app->config->tls_cert[0] ? app->config->tls_cert : NULL,
 		.key_file = app->config->tls_key[0] ? app->config->tls_key : NULL,
-		.body_max = REQUEST_BODY_MAX,
+		.body_max = 0, /* nothing here reads one */
 		.idle_timeout_s = 30,
 	};
 
@@ -114,11 +114,12 @@ bool td_app_start(struct td_app *app, struct td_error *err)
 		return false;
 	app->http = td_http_client_new(app->loop);
 	app->comeback = td_comeback_new();
+	app->terminations = td_terminations_new();
 	app->pods_logged = json_object();
 	app->rebuild = td_timer_new(app->loop, td_app_build_shell, app);
 	app->flush = td_timer_new(app->loop, td_app_flush, app);
-	if (!app->http || !app->comeback || !app->pods_logged || !app->rebuild || !app->flush || !start_ticdc(app) ||
-	    !start_kube(app, err) || !start_informers(app) || !start_agent(app, err))
+	if (!app->http || !app->comeback || !app->terminations || !app->pods_logged || !app->rebuild || !app->flush ||
+	    !start_ticdc(app) || !start_kube(app, err) || !start_informers(app) || !start_agent(app, err))
 		return false;
 	if (!td_loop_on_signal(app->loop, SIGTERM, td_app_signal, app) ||
 	    !td_loop_on_signal(app->loop, SIGINT, td_app_signal, app))
@@ -137,6 +138,7 @@ void td_app_stop(struct td_app *app)
 	td_informer_free(app->pods);
 	td_informer_free(app->drains);
 	td_comeback_free(app->comeback);
+	td_terminations_free(app->terminations);
 	json_decref(app->pods_logged);
 	td_recorder_free(app->recorder);
 	td_kube_client_free(app->kube);

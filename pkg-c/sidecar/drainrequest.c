@@ -244,3 +244,12 @@ uint64_t td_drain_acknowledged_by(const struct td_drain_object *object, const ch
 {
 	return (uint64_t)json_integer_value(json_object_get(object->acknowledged, capture));
 }
+
+const char *td_drain_cluster(const json_t *object)
+{
+	const json_t *labels = td_json_at(object, "metadata.labels");
+	const char *cluster =
+		json_string_value(json_object_get(labels, TD_DRAIN_CLUSTER_LABEL)); /* a dot in its name: no path */
+
+	return cluster ? cluster : TD_DRAIN_CLUSTER_DEFAULT;
+}

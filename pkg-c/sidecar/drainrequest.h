@@ -72,7 +72,14 @@ struct td_drain_context {
 json_t *td_drain_status_patch(const struct td_request_view *view, const struct td_drain_context *context);
 
 /* A new DrainRequest for a terminating pod, owned by it. NULL: out of memory. */
-json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *pod, const char *pod_uid, bool hold);
+json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *cluster, const char *pod, const char *pod_uid,
+			 bool hold);
+
+/* Of two TiCDC clusters in one namespace each coordinator works on its own requests: those whose label drain.ticdc.dev/cluster is its
+ * --cluster. Without the label a request is one of the default cluster, "ticdc". Never NULL. */
+#define TD_DRAIN_CLUSTER_LABEL TD_DRAIN_GROUP "/cluster"
+#define TD_DRAIN_CLUSTER_DEFAULT "ticdc"
+const char *td_drain_cluster(const json_t *object);
 
 /* A new merge patch that says that the gate was opened: phase and the proof. process may be NULL. NULL: out of memory. */
 json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,

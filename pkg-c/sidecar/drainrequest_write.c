@@ -214,13 +214,14 @@ json_t *td_drain_status_patch(const struct td_request_view *view, const struct t
 	return view->phase == TD_PHASE_RELEASED ? released_patch(view) : whole_patch(view, context);
 }
 
-json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *pod, const char *pod_uid, bool hold)
+json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *cluster, const char *pod, const char *pod_uid,
+			 bool hold)
 {
-	return json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s},s:[{s:s,s:s,s:s,s:s}]},s:{s:s,s:s,s:s}}", "apiVersion",
+	return json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s},s:[{s:s,s:s,s:s,s:s}]},s:{s:s,s:s,s:s}}", "apiVersion",
 			 TD_DRAIN_GROUP "/" TD_DRAIN_VERSION, "kind", "DrainRequest", "metadata", "name", name, "namespace",
-			 namespace_, "labels", "app.kubernetes.io/managed-by", "ticdc-drain", "ownerReferences",
-			 "apiVersion", "v1", "kind", "Pod", "name", pod, "uid", pod_uid, "spec", "podName", pod, "reason",
-			 "the pod is terminating", "onTimeout", hold ? "Hold" : "Release");
+			 namespace_, "labels", "app.kubernetes.io/managed-by", "ticdc-drain", TD_DRAIN_CLUSTER_LABEL,
+			 cluster, "ownerReferences", "apiVersion", "v1", "kind", "Pod", "name", pod, "uid", pod_uid, "spec",
+			 "podName", pod, "reason", "the pod is terminating", "onTimeout", hold ? "Hold" : "Release");
 }
 
 /* A release without a proof: what was not moved must stand where people look first, also when no coordinator was there to say it. */

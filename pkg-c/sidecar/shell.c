@@ -158,6 +158,8 @@ static void add_pod(const struct td_shell *shell, const struct td_drain_object *
 	request->pod_gone = drain->status_pod_uid[0] && (!exists || strcmp(pod.uid, drain->status_pod_uid) != 0);
 	if (!exists || !pod.terminating)
 		return;
+	td_terminations_correct(shell->options.terminations, &pod, td_loop_now_ms(shell->options.loop),
+				td_loop_wall_ms(shell->options.loop));
 	request->pod_terminating = true;
 	end = td_pod_drain_deadline(&pod, shell->options.reserve_ms);
 	if (!*deadline_wall_ms || end < *deadline_wall_ms)
@@ -172,6 +174,8 @@ static void feed(struct td_shell *shell, json_t *object)
 	struct td_request_input request;
 	struct td_input input = {.kind = TD_INPUT_REQUEST, .request = &request};
 
+	if (shell->options.cluster && strcmp(td_drain_cluster(object), shell->options.cluster) != 0)
+		return; /* another coordinator's */
 	if (!td_drain_read(&drain, object, &err)) {
 		td_log(TD_LOG_ERROR, "drainrequest_unreadable", "name", td_json_text(object, "metadata.name"), "error",
 		       err.text, NULL);
@@ -253,6 +257,8 @@ void td_shell_drain_changed(struct td_shell *shell, enum td_informer_change chan
 		feed(shell, object);
 		return;
 	}
+	if (!input.uid)
+		return; /* no object of an API server */
 	td_shell_forget_written(shell, input.uid);
 	step(shell, &input);
 }

@@ -11,6 +11,7 @@
 #include "kube/informer.h"
 #include "kube/leader.h"
 #include "kube/recorder.h"
+#include "sidecar/terminations.h"
 #include "ticdc/client.h"
 
 struct td_shell;
@@ -24,8 +25,10 @@ struct td_shell_options {
 	struct td_recorder *recorder;
 	const struct td_informer *pods, *drains;
 	const char *namespace_, *identity;
-	const char *ticdc_address; /* this pod's capture: who is asked when no better one is known */
-	int64_t reserve_ms;	   /* of a terminating pod's grace period */
+	const char *cluster;		      /* whose requests are worked on, see td_drain_cluster; NULL: all */
+	struct td_terminations *terminations; /* NULL: deletionTimestamps are taken as they are */
+	const char *ticdc_address;	      /* this pod's capture: who is asked when no better one is known */
+	int64_t reserve_ms;		      /* of a terminating pod's grace period */
 	int batch;
 
 	/* Memory ran out: the core is of no more use. Called from the loop; the owner frees the shell and makes another from the

@@ -75,9 +75,10 @@ static void schema_has_the_fields_that_the_code_knows_and_no_others(void **state
 /* What the API server refuses otherwise: a type everywhere, and no word that it or we do not know. */
 static void check_structural(const json_t *node, const char *path)
 {
-	static const char *const words[] = {"type",	 "description", "properties", "required", "items",
-					    "format",	 "enum",	"minimum",    "maximum",  "minLength",
-					    "maxLength", "nullable",	"oneOf",      "maxProperties", "additionalProperties"};
+	static const char *const words[] = {
+		"type",	     "description", "properties", "required",	   "items",
+		"format",    "enum",	    "minimum",	  "maximum",	   "minLength",
+		"maxLength", "nullable",    "oneOf",	  "maxProperties", "additionalProperties"};
 	const char *type = json_string_value(json_object_get(node, "type")), *key;
 	json_t *value, *properties = json_object_get(node, "properties"), *items = json_object_get(node, "items");
 	char below[512];
@@ -304,7 +305,7 @@ static void what_is_written_fits_the_schema(void **state)
 	const struct td_drain_context context = {
 		.worker = "w", .pod_uid = "u", .generation = 1, .now_ms = 5, .now_wall_ms = 10};
 	const struct td_process_view look = {.known = true, .capture = "c"};
-	json_t *own = td_drain_for_pod("d", "ns", "p", "u", true);
+	json_t *own = td_drain_for_pod("d", "ns", "ticdc", "p", "u", true);
 
 	(void)state;
 	for (int i = 0; i < 2 * TD_PHASE_COUNT; i++) {

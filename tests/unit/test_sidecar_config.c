@@ -333,9 +333,9 @@ static void changes_one_member(struct loaded with, const char *what)
 /* One that passes, and is no default. */
 static const char *value_for(const char *flag)
 {
-	static const char *const values[][2] = {{"-size", "17"},	{"-seconds", "17"},   {"on-timeout", "Hold"},
-						{"log-level", "debug"}, {"-address", "h:1"},  {"-ca", "/bin/ls"},
-						{"-cert", "/bin/ls"},	{"-key", "/bin/ls"},  {"-file", "/bin/ls"},
+	static const char *const values[][2] = {{"-size", "17"},	  {"-seconds", "17"},  {"on-timeout", "Hold"},
+						{"log-level", "debug"},	  {"-address", "h:1"}, {"-ca", "/bin/ls"},
+						{"-cert", "/bin/ls"},	  {"-key", "/bin/ls"}, {"-file", "/bin/ls"},
 						{"kubeconfig", "/bin/ls"}};
 
 	for (size_t i = 0; i < COUNT(values); i++)

@@ -538,7 +538,7 @@ static void own_request_for_a_pod_is_a_good_one(void **state)
 {
 	(void)state;
 	for (int hold = 0; hold < 2; hold++) {
-		json_t *object = td_drain_for_pod("d", "ns", "p", "pod-uid", hold);
+		json_t *object = td_drain_for_pod("d", "ns", "ticdc", "p", "pod-uid", hold);
 		struct td_drain_object drain;
 
 		assert_non_null(object);

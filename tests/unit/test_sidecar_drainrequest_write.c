@@ -124,7 +124,8 @@ static void status_holds_every_field_but_those_of_the_agents(void **state)
 	(void)state;
 	for (size_t i = 0; td_drain_status_fields[i]; i++)
 		if (!json_object_get(status, td_drain_status_fields[i]) !=
-		    (strcmp(td_drain_status_fields[i], "proof") == 0 || strcmp(td_drain_status_fields[i], "acknowledged") == 0))
+		    (strcmp(td_drain_status_fields[i], "proof") == 0 ||
+		     strcmp(td_drain_status_fields[i], "acknowledged") == 0))
 			fail_msg("%s", td_drain_status_fields[i]);
 	assert_int_equal(json_object_size(status), field_count() - 2);
 	json_decref(patch);
@@ -375,7 +376,7 @@ static void proof_is_the_outcome_and_the_last_look(void **state)
 
 static void own_request_is_owned_by_its_pod(void **state)
 {
-	json_t *object = td_drain_for_pod("d", "ns", "p", "pod-uid", true);
+	json_t *object = td_drain_for_pod("d", "ns", "ticdc", "p", "pod-uid", true);
 
 	(void)state;
 	has(object, "apiVersion", "\"drain.ticdc.dev/v1alpha1\"");
@@ -467,7 +468,7 @@ static void patch_is_whole_or_there_is_none(void **state)
 			allocations_left = allowed < 0 ? 10000 : allowed;
 			json_set_alloc_funcs(failing_malloc, free);
 			patch = what == 0   ? td_drain_status_patch(&view, &context)
-				: what == 1 ? td_drain_for_pod("d", "ns", "p", "u", false)
+				: what == 1 ? td_drain_for_pod("d", "ns", "ticdc", "p", "u", false)
 					    : td_drain_released_patch(TD_PHASE_FAILED, "Failed", "m", NOW_WALL_MS, &look);
 			json_set_alloc_funcs(malloc, free);
 			if (allowed < 0)
