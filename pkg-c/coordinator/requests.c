@@ -170,8 +170,8 @@ static void take_spec(struct td_request *request, const struct td_request_input 
  * nobody coordinated. */
 static bool ended_elsewhere(const struct td_request *request, const struct td_request_input *input)
 {
-	if (request->phase == TD_PHASE_DRAINED)
-		return input->phase == TD_PHASE_RELEASED;
+	if (request->phase == TD_PHASE_DRAINED) /* or TimedOut: the last look failed, or work was there again */
+		return td_phase_is_final(input->phase) && input->phase != TD_PHASE_DRAINED;
 	return !td_phase_is_final(request->phase) && td_phase_is_final(input->phase);
 }
 

@@ -4,6 +4,8 @@
 
 #include "base/log.h"
 
+#include <errno.h>
+
 #define ABSENCES_CERTAIN 3
 
 /* Who still needs us; NULL: nobody. */
@@ -30,7 +32,7 @@ static void on_own_status(const struct td_ticdc_status *status, const struct td_
 
 	(void)status;
 	agent->looking = NULL;
-	agent->absences = err->code == TD_ERR_CONNECT ? agent->absences + 1 : 0;
+	agent->absences = err->code == TD_ERR_CONNECT && err->sys_errno == ECONNREFUSED ? agent->absences + 1 : 0;
 	agent->look_not_before_ms = td_loop_now_ms(agent->options.loop) + TD_AGENT_LOOK_AGAIN_MS;
 	td_agent_look_later(agent, 0);
 }

@@ -338,6 +338,24 @@ static void an_end_before_the_beginning_keeps_what_another_coordinator_had_begun
 	assert_non_null(strstr(fixture_view(&f, "u")->message, "7 dispatchers left"));
 }
 
+/* Its last look failed until the deadline, or found work: the pod's own sidecar knows better than our proof. */
+static void a_proof_that_the_pods_own_sidecar_did_not_use_is_no_release(void **state)
+{
+	struct td_request_input input = fixture_pod_request("u", "pod-a");
+
+	(void)state;
+	fixture_request(&f, &input);
+	fixture_run(&f, 20000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
+	input.phase = TD_PHASE_TIMED_OUT;
+	input.epoch = fixture_view(&f, "u")->epoch;
+	fixture_request(&f, &input);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_TIMED_OUT);
+	input.pod_gone = true;
+	fixture_request(&f, &input);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_TIMED_OUT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +381,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_drain_that_another_leader_began_while_we_took_it_for_waiting_is_adopted,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(an_end_before_the_beginning_keeps_what_another_coordinator_had_begun, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(a_proof_that_the_pods_own_sidecar_did_not_use_is_no_release, setup,
 						teardown),
 	};
 
