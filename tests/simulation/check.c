@@ -160,7 +160,8 @@ static void check_notification(struct world *w, struct sidecar *s, int index, co
 	struct told_request *told = &s->told->requests[index];
 	bool is_on = view->phase == TD_PHASE_DRAINING || view->phase == TD_PHASE_VERIFYING;
 
-	if (is_on && view->epoch != told->epoch && view->epoch != told->fed_epoch && !told->published_now && !told->publishing) {
+	if (is_on && view->epoch != told->epoch && view->epoch != told->fed_epoch && !told->published_now &&
+	    !told->publishing) {
 		if (sidecar_clock(w, s) >= told->backoff_ms)
 			world_fail(w, "property 7: %s has taken epoch %llu and does not publish it", view->uid,
 				   (unsigned long long)view->epoch);
