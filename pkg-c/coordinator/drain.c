@@ -208,6 +208,12 @@ static enum td_reason moving_reason(const struct td_core *core, const struct td_
 	return request->remaining.maintainers > 0 ? TD_REASON_MOVING_MAINTAINERS : TD_REASON_MOVING_DISPATCHERS;
 }
 
+/* All that is missing is the rest of the proof. */
+static bool needs_no_destination(const struct td_core *core)
+{
+	return looks_empty(core) && core->workload.unplaced_maintainers == 0 && core->workload.unplaced_others == 0;
+}
+
 /* Everything that ends a drain other than success. True: it ended. */
 static bool has_ended(struct td_core *core, struct td_request *request)
 {
@@ -217,7 +223,7 @@ static bool has_ended(struct td_core *core, struct td_request *request)
 		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_CAPTURE_GONE, NULL);
 		return true;
 	}
-	if (node && request->last_reads >= CERTAIN_READS) {
+	if (node && request->last_reads >= CERTAIN_READS && !needs_no_destination(core)) {
 		(void)td_liveness_recover_only_node(&node->liveness, core->nodes.count);
 		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_NO_DESTINATION, NULL);
 		return true;
@@ -285,10 +291,8 @@ void td_drain_advance(struct td_core *core, struct td_request *request)
 		(void)td_liveness_begin_drain(&node->liveness);
 	td_drain_observe_process(core, request);
 	show_progress(core, request);
-	if (!request->durable)
-		return;
 	td_stall_watch(core, request);
-	if (td_phase_is_final(request->phase) || !td_drain_family_is_known(core, request) ||
+	if (!request->durable || td_phase_is_final(request->phase) || !td_drain_family_is_known(core, request) ||
 	    core->nodes.read_ms < request->since_ms)
 		return;
 	if (core->family == TD_FAMILY_FAKE_DRAIN || core->family == TD_FAMILY_CLASSIC) {

@@ -92,8 +92,14 @@ bool td_moves_start(struct td_core *core, const struct td_request *request, enum
 
 bool td_moves_is_something_absent(const struct td_core *core)
 {
-	return core->workload.unplaced_maintainers > td_operators_count(&core->operators, TD_OPERATOR_MAINTAINER, NULL) +
-							     td_operators_count(&core->operators, TD_OPERATOR_PLACE, NULL);
+	size_t on_their_way = 0;
+
+	for (size_t i = 0; i < core->operators.count; i++) {
+		const struct td_operator *op = &core->operators.items[i];
+
+		on_their_way += op->kind == TD_OPERATOR_PLACE || (op->kind == TD_OPERATOR_MAINTAINER && !op->at_origin);
+	}
+	return core->workload.unplaced_maintainers > on_their_way;
 }
 
 /* Counts anew what is on its way to each node: for a captures list, which may have lost some. */
@@ -176,13 +182,21 @@ static bool is_overdue(const struct td_core *core, const struct td_operator *op)
 	       op->seen_ms > op->answered_ms + (destination_left ? 0 : core->options.resend_ms);
 }
 
+/* Its origin is the only place that is left, as can be while balancing. */
+static bool would_go_nowhere(const struct td_core *core, const struct td_operator *op)
+{
+	const struct td_node *least = td_destinations_least_loaded(&core->nodes, load_of(op));
+
+	return least && strcmp(least->id, op->origin) == 0;
+}
+
 /* Asks again for a move that was refused or is not seen to happen. What has left its origin and is seen nowhere is not moved once
  * more: its operator ends, and what is absent is the basic scheduler's. So does one that nobody asks for any more. */
 static void retry(struct td_core *core, const struct td_request *request, struct td_operator *op)
 {
 	if (op->state != TD_OPERATOR_REFUSED)
 		return;
-	if (!op->at_origin || strcmp(op->owner, owner_of(request)) != 0) {
+	if (!op->at_origin || strcmp(op->owner, owner_of(request)) != 0 || would_go_nowhere(core, op)) {
 		td_moves_abandon(core, op);
 		return;
 	}

@@ -79,9 +79,12 @@ static struct td_node remembered(const struct td_nodes *nodes, const char *id)
 
 	if (known)
 		return *known;
-	for (size_t i = 0; i < nodes->departed_count; i++)
-		if (strcmp(nodes->departed[i].id, id) == 0)
-			node.liveness = nodes->departed[i].liveness;
+	for (size_t i = 0; i < nodes->departed_count; i++) {
+		if (strcmp(nodes->departed[i].id, id) != 0)
+			continue;
+		node.liveness = nodes->departed[i].liveness;
+		memcpy(node.load, nodes->departed[i].load, sizeof(node.load));
+	}
 	return node;
 }
 
@@ -96,6 +99,7 @@ static size_t list_departed(const struct td_nodes *nodes, const struct td_nodes 
 		if (td_nodes_find(next, node->id))
 			continue;
 		(void)td_text_copy(ret[count].id, sizeof(ret[count].id), node->id);
+		memcpy(ret[count].load, node->load, sizeof(node->load));
 		ret[count++].liveness = node->liveness;
 	}
 	return count;

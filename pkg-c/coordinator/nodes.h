@@ -36,6 +36,7 @@ struct td_node {
 struct td_departed {
 	char id[TD_ID_MAX];
 	struct td_liveness_state liveness;
+	uint32_t load[TD_LOAD_COUNT];
 };
 
 struct td_nodes {

@@ -60,8 +60,13 @@ void td_requests_publish(struct td_core *core)
 static void void_epoch(struct td_core *core, struct td_request *request, const struct td_flight *flight)
 {
 	if (flight->epoch && flight->epoch == request->epoch && !request->durable && !request->recovered &&
-	    !td_phase_is_final(request->phase))
+	    !td_phase_is_final(request->phase)) {
+		struct td_stall stall =
+			request->stall; /* an object that cannot be written must not hold the slot for ever */
+
 		td_request_take_epoch(core, request);
+		request->stall = stall;
+	}
 }
 
 /* The object may not say Drained yet, and until it does work may come back: the proof must be as fresh as the next attempt. */

@@ -85,6 +85,7 @@ static void retarget(struct td_core *core, struct td_request *request)
 	core->active_ms = core->now_ms;
 	core->marks_stale = true;
 	core->activity = request ? TD_ACTIVITY_DRAINING : TD_ACTIVITY_IDLE;
+	core->balance_until_ms = 0;	  /* a balance that is interrupted has its whole time again */
 	core->family = TD_FAMILY_UNKNOWN; /* an upgrade may have changed it since the last drain */
 	if (request)
 		request->family = TD_FAMILY_UNKNOWN;
@@ -274,8 +275,12 @@ static struct td_request *pick(struct td_core *core, struct td_request *const *q
 	struct td_request *active = td_requests_find(core, core->active);
 	struct td_request *chosen = choose(core, queue, count);
 
-	if (active && active->phase != TD_PHASE_PENDING && !has_ended(core, active))
+	if (active && active->phase != TD_PHASE_PENDING && !has_ended(core, active)) {
+		if (strcmp(active->capture, core->workload.target) !=
+		    0) /* adopted: another coordinator drained another process */
+			retarget(core, active);
 		return active; /* it keeps the slot until it ends */
+	}
 	if (chosen ? chosen != active || strcmp(chosen->capture, core->workload.target) != 0 : core->active[0] != '\0')
 		retarget(core, chosen);
 	return chosen;

@@ -219,6 +219,8 @@ void td_requests_remove(struct td_core *core, const char *uid)
 	if (index >= core->request_count || strcmp(core->requests[index]->uid, uid) != 0)
 		return;
 	core->marks_stale = true;
+	if (strcmp(uid, core->active) == 0) /* the object of a pod that died goes with it */
+		td_settle_drain_ended(core, core->requests[index]);
 	request_free(core->requests[index]);
 	memmove(&core->requests[index], &core->requests[index + 1],
 		(core->request_count - index - 1) * sizeof(struct td_request *));

@@ -150,7 +150,7 @@ static void climb(struct td_core *core, struct td_request *request)
 
 	name_stuck(core, request);
 	request->dirty = true;
-	if (stall->rung == RUNG_MOVE_EXPLICITLY)
+	if (stall->rung == RUNG_MOVE_EXPLICITLY || !request->durable)
 		return; /* the message tells how long it has been; there is nothing more to try */
 	stall->rung++;
 	if (stall->rung == RUNG_ASK_AGAIN)

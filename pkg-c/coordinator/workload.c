@@ -133,7 +133,7 @@ void td_workload_revisit(struct td_workload *workload, const char *name, enum td
 		return;
 	if (want == TD_WANT_DISPATCHERS)
 		workload->items[index]->span_cursor = 0;
-	if (index < workload->cursors[want])
+	if (index < workload->cursors[want] && wants(workload, workload->items[index], want))
 		workload->cursors[want] = index;
 }
 

@@ -42,7 +42,7 @@ static void a_request_deleted_at_any_moment_leaves_an_idle_core(void **state)
 		fixture_run(&f, at);
 		fixture_delete(&f, "u");
 		f.held = 0;
-		fixture_run(&f, 3000);
+		fixture_run(&f, td_core_defaults.settle_ms + 3000);
 		assert_true(td_core_deadline(f.core) == INT64_MAX);
 		assert_int_equal(td_core_summary(f.core).requests, 0);
 		assert_string_equal(td_core_summary(f.core).active_uid, "");

@@ -93,6 +93,18 @@ static void the_coordinator_is_asked_to_resign_and_only_while_a_list_names_it(vo
 	assert_true(f.emitted[TD_EFFECT_NATIVE_DRAIN] > 0);
 }
 
+static void what_is_empty_needs_no_destination_while_it_is_proven(void **state)
+{
+	(void)state;
+	start(TD_FAMILY_MANAGED);
+	empty();
+	fixture_run(&f, 3000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_VERIFYING);
+	f.nodes[1].pod_terminating = f.nodes[2].pod_terminating = true;
+	fixture_run(&f, 15000);
+	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
+}
+
 static void a_coordinator_that_wins_again_is_asked_again_at_leisure(void **state)
 {
 	const struct td_request_input input = fixture_pod_request("u", "pod-a");
@@ -303,6 +315,7 @@ int main(void)
 		cmocka_unit_test_teardown(each_effect_waits_until_draining_is_durable, teardown),
 		cmocka_unit_test_teardown(the_coordinator_is_asked_to_resign_and_only_while_a_list_names_it, teardown),
 		cmocka_unit_test_teardown(a_coordinator_that_wins_again_is_asked_again_at_leisure, teardown),
+		cmocka_unit_test_teardown(what_is_empty_needs_no_destination_while_it_is_proven, teardown),
 		cmocka_unit_test_teardown(each_lie_alone_is_not_believed, teardown),
 		cmocka_unit_test_teardown(a_zero_without_draining_first_is_the_legacy_fallback_and_not_believed, teardown),
 		cmocka_unit_test_teardown(a_coordinator_failover_in_the_last_moment_begins_the_proof_anew, teardown),

@@ -129,6 +129,37 @@ static void a_target_that_dies_ends_its_drain_and_its_maintainers_are_placed(voi
 	assert_true(td_core_deadline(f.core) == INT64_MAX); /* and TiCDC is left alone again */
 }
 
+/* The request of a pod is owned by it: both go together. */
+static void a_request_that_goes_with_its_dead_pod_is_settled_too(void **state)
+{
+	(void)state;
+	start(3, "a:1");
+	f.process.counts.maintainers = 3;
+	f.held = BIT(TD_EFFECT_MOVE_MAINTAINER);
+	fixture_run(&f, 3000);
+	f.waiting_count = 0; /* nobody answers any more */
+	f.nodes[0] = f.nodes[2];
+	f.node_count = 2;
+	for (int i = 0; i < 3; i++) {
+		f.changefeeds[i].maintainer_addr = "";
+		f.changefeeds[i].tables_known = false;
+	}
+	fixture_delete(&f, "u");
+	assert_int_equal(td_core_summary(f.core).activity, TD_ACTIVITY_SETTLING);
+}
+
+static void absent_work_does_not_wait_until_all_moves_are_made(void **state)
+{
+	(void)state;
+	start(8, "a:1");
+	f.changefeeds[7].maintainer_addr = "";
+	f.changefeeds[7].tables_known = false;
+	f.process.counts.maintainers = 7;
+	f.performs = false; /* moves are accepted and take their time */
+	fixture_run(&f, 9000);
+	assert_int_equal(f.emitted[TD_EFFECT_PLACE_MAINTAINER], 1);
+}
+
 static void settling_does_not_last_for_ever(void **state)
 {
 	struct td_request_input input;
@@ -191,6 +222,8 @@ int main(void)
 		cmocka_unit_test_teardown(nothing_is_placed_before_the_drain_is_durable_or_while_nobody_may_receive,
 					  teardown),
 		cmocka_unit_test_teardown(a_target_that_dies_ends_its_drain_and_its_maintainers_are_placed, teardown),
+		cmocka_unit_test_teardown(a_request_that_goes_with_its_dead_pod_is_settled_too, teardown),
+		cmocka_unit_test_teardown(absent_work_does_not_wait_until_all_moves_are_made, teardown),
 		cmocka_unit_test_teardown(settling_does_not_last_for_ever, teardown),
 		cmocka_unit_test_teardown(settling_gives_way_to_a_request, teardown),
 		cmocka_unit_test_teardown(where_ticdc_places_nothing_is_placed_or_settled, teardown),

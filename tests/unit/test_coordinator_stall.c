@@ -140,6 +140,20 @@ static void in_the_end_it_is_given_up_with_what_is_stuck(void **state)
 	assert_true(says("1 maintainers and 2 dispatchers left on pod-a"));
 }
 
+/* Or one object that nobody can write would hold up all others. */
+static void a_drain_that_cannot_be_made_durable_is_given_up_and_does_nothing(void **state)
+{
+	(void)state;
+	start(TD_FAMILY_MANAGED);
+	f.refused = BIT(TD_EFFECT_PUBLISH);
+	fixture_new_leader(&f);
+	fixture_request(&f, &f.objects[0].input);
+	fixture_run(&f, td_core_defaults.give_up_ms + 60000);
+	assert_phase(&f, "u", TD_PHASE_FAILED, TD_REASON_STALLED);
+	for (int kind = TD_EFFECT_RESIGN; kind < TD_EFFECT_KIND_COUNT; kind++)
+		assert_int_equal(f.emitted[kind], 0);
+}
+
 static void waiting_for_acknowledgements_is_named_and_shakes_nothing(void **state)
 {
 	(void)state;
@@ -200,6 +214,7 @@ int main(void)
 					  teardown),
 		cmocka_unit_test_teardown(what_a_native_drain_leaves_is_moved_explicitly_in_the_end, teardown),
 		cmocka_unit_test_teardown(in_the_end_it_is_given_up_with_what_is_stuck, teardown),
+		cmocka_unit_test_teardown(a_drain_that_cannot_be_made_durable_is_given_up_and_does_nothing, teardown),
 		cmocka_unit_test_teardown(waiting_for_acknowledgements_is_named_and_shakes_nothing, teardown),
 		cmocka_unit_test_teardown(an_acknowledgement_of_another_epoch_or_capture_is_none, teardown),
 		cmocka_unit_test_teardown(the_first_rung_asks_again_at_once, teardown),
