@@ -160,7 +160,7 @@ bool check_is_ambiguous(const struct world *w)
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
 		if (w->fault_counts[faults[i]] > 0)
 			return true;
-	return false;
+	return w->processes_stopped > 0; /* its maintainers come back elsewhere, and with them moves that were given up */
 }
 
 /* Property 5, in truth. A book that lies makes a move look confirmed that is not. */

@@ -195,6 +195,7 @@ void model_kill(struct world *w, int index, int64_t restart_after_ms)
 	bool graceful = model_is_empty(w, index);
 	int64_t lease_ms = graceful ? rng_range(&w->rng, 100, 2000) : LEASE_MS;
 
+	w->processes_stopped++;
 	world_trace(w, "! the process of %s stops", node->id);
 	node->up = false;
 	node->leaving_brokers = 0;

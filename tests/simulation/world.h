@@ -58,6 +58,7 @@ struct world {
 	struct sim_request requests[REQUESTS_MAX];
 	int request_count;
 	bool healed, finished;
+	int processes_stopped;	/* by people: restarted after a drain, whatever its end */
 	int64_t quiet_since_ms; /* everything has ended since; 0: it has not */
 	uint64_t steps, effects, fault_counts[FAULT_COUNT], kinds[TD_EFFECT_KIND_COUNT], activities[TD_ACTIVITY_COUNT];
 	struct {
