@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define ABSENT_MAX_MS 60000 /* a maintainer that nobody runs, while the core looks after such */
-#define ABSENT_EACH_MS 60   /* a batch at a time: all of them may be absent at once */
+#define ABSENT_EACH_MS 2000 /* one at a time, at a batch of one: all of them may be absent at once */
 #define QUIET_MS 20000	    /* a run goes on for this long after everything has ended */
 
 static struct sidecar *leader(struct world *w)
