@@ -77,6 +77,7 @@ struct td_request_input {
 	uint64_t epoch;
 	const char *drained_capture; /* "" before Draining */
 	const char *drained_address;
+	enum td_family family; /* UNKNOWN: not there */
 	struct td_counts initial;
 	int64_t started_ms; /* 0 before Draining */
 
@@ -146,6 +147,7 @@ struct td_effect {
 	int64_t table_id;
 	int mode;
 	uint64_t epoch;
+	enum td_family family; /* of this TiCDC, as far as known: some are asked in another way */
 };
 
 const char *td_effect_name(enum td_effect_kind kind); /* "MoveMaintainer" */

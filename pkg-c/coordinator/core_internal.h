@@ -2,6 +2,7 @@
 #ifndef TD_COORDINATOR_CORE_INTERNAL_H
 #define TD_COORDINATOR_CORE_INTERNAL_H
 
+#include "base/buf.h"
 #include "coordinator/core.h"
 #include "coordinator/operators.h"
 #include "coordinator/verdict.h"
@@ -181,14 +182,49 @@ void td_drain_observe_workload(struct td_core *core, const struct td_request *re
 /* Finds out the family, once for each drain, and begins the verdict for it. False while it is not known. */
 bool td_drain_family_is_known(struct td_core *core, struct td_request *request);
 
-/* Ends a request whose TiCDC cannot move its work, saying what is left. */
-void td_drain_unsupported(struct td_core *core, struct td_request *request);
+/* The evidence as it stands, copied so that the object shows it also after the drain. */
+void td_drain_keep_evidence(struct td_core *core, struct td_request *request);
 
 /* Begins again, under an epoch of its own, a drain that another coordinator had begun. */
 void td_drain_take_over(struct td_core *core, struct td_request *request);
 
 /* Works on the active request, which is Draining or Verifying. */
 void td_drain_advance(struct td_core *core, struct td_request *request);
+
+/* ---- native.c ---- */
+
+void td_native_execute(struct td_core *core, const struct td_request *request);
+
+/* The drain call, paced. */
+void td_native_ask(struct td_core *core, const struct td_request *request, int64_t interval_ms);
+
+/* N1 keeps its single drain slot until the last target has left the cluster: then a new drain call is answered 1 for ever (contract
+ * 6.4, row 8). The holder is another capture that says it is draining or stopping, whoever drained it. NULL: none is seen. */
+const struct td_node *td_native_slot_holder(const struct td_core *core, const struct td_request *request);
+
+/* The drain call has answered 0 for long while the capture stays Alive: some capture does not know the drain protocol (row 12). */
+bool td_native_is_fallback(const struct td_core *core);
+
+/* Why TiCDC does not move anything, and by whom it is blocked; TD_REASON_NONE: as far as is seen it does. */
+enum td_reason td_native_reason(const struct td_core *core, struct td_request *request);
+void td_native_describe(const struct td_core *core, struct td_buf *out);
+void td_native_describe_slot(const struct td_core *core, const struct td_request *request, struct td_buf *out);
+
+/* Asks again for drains that are over, but whose capture still runs, after TiCDC's coordinator has changed. True: there are such
+ * captures, so captures lists are wanted now and then. */
+bool td_native_keep(struct td_core *core);
+
+/* ---- handoff.c ---- */
+
+/* This TiCDC cannot drain, or cannot now. */
+bool td_handoff_is_due(const struct td_core *core);
+bool td_handoff_is_worth_it(const struct td_request *request);
+
+/* A step of it; ends the request when it is over. elsewhere: TiCDC's coordinator is certainly another capture. */
+void td_handoff_advance(struct td_core *core, struct td_request *request, bool elsewhere);
+
+/* Ends a request whose TiCDC cannot move its work, saying what is left. */
+void td_handoff_end(struct td_core *core, struct td_request *request);
 
 /* ---- moves.c: request is the active one, or NULL while settling or balancing ---- */
 

@@ -47,9 +47,7 @@ static void describe_pending(const struct td_core *core, const struct td_request
 		(void)td_buf_append_format(out, "position %d in the queue%s%s", request->queue_position,
 					   request->blocked_by[0] ? ", blocked by " : "", request->blocked_by);
 	else if (request->reason == TD_REASON_WAITING_FOR_SLOT)
-		(void)td_buf_append_format(out,
-					   "blocked by %s: TiCDC keeps its only drain slot for it until that process stops",
-					   request->blocked_by);
+		td_native_describe_slot(core, request, out);
 	else if (request->reason == TD_REASON_WAITING_FOR_CAPTURE)
 		(void)td_buf_append_format(out, "no capture is registered for pod %s yet", request->pod);
 	else if (core->nodes.reads == 0)
@@ -61,8 +59,6 @@ static void describe_pending(const struct td_core *core, const struct td_request
 
 static void describe(const struct td_core *core, const struct td_request *request, struct td_buf *out)
 {
-	const char *note = core->verdict.witnesses[TD_WITNESS_ANSWER].note;
-
 	if (request->phase == TD_PHASE_PENDING || request->reason == TD_REASON_QUEUED)
 		describe_pending(core, request, out);
 	else if (request->phase == TD_PHASE_VERIFYING)
@@ -83,8 +79,10 @@ static void describe(const struct td_core *core, const struct td_request *reques
 					   "no other capture's sidecar has acknowledged this drain: %u maintainers and %u "
 					   "dispatchers of %s wait for one",
 					   request->remaining.maintainers, request->remaining.dispatchers, who(request));
+	else if (request->reason == TD_REASON_WAITING_FOR_SLOT)
+		td_native_describe_slot(core, request, out);
 	else if (request->reason == TD_REASON_WAITING_FOR_NATIVE)
-		(void)td_buf_append_format(out, "TiCDC's drain call: %s", note);
+		td_native_describe(core, out);
 	else
 		describe_moving(core, request, out);
 }
@@ -161,9 +159,12 @@ void td_describe_end(const struct td_core *core, const struct td_request *reques
 					   "on %s and cannot be drained",
 					   core->family_why, left->maintainers, left->dispatchers, who(request));
 		break;
-	case TD_REASON_CLASSIC:
-		(void)td_buf_append_format(&out, "family C (classic TiCDC) is not supported yet; %u tables remain on %s",
-					   left->dispatchers, who(request));
+	case TD_REASON_MIXED_VERSIONS:
+		(void)td_buf_append_format(
+			&out,
+			"TiCDC answers 0 and does nothing, because a capture of an older build is there: %u "
+			"maintainers and %u dispatchers remain on %s",
+			left->maintainers, left->dispatchers, who(request));
 		break;
 	case TD_REASON_STALLED:
 		(void)td_buf_append_format(&out, "given up: %u maintainers and %u dispatchers left on %s; %s",

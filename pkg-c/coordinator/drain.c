@@ -12,7 +12,6 @@
 
 #define CERTAIN_READS 2
 #define RESIGN_AGAIN_MS 10000
-#define STRAGGLER_MS 5000 /* TiCDC says done for this long while the process still runs dispatchers: move those ourselves */
 
 void td_drain_observe_process(struct td_core *core, const struct td_request *request)
 {
@@ -34,25 +33,10 @@ void td_drain_observe_workload(struct td_core *core, const struct td_request *re
 }
 
 /* The evidence as it stands, copied so that the object shows it also after the drain. */
-static void keep_evidence(struct td_core *core, struct td_request *request)
+void td_drain_keep_evidence(struct td_core *core, struct td_request *request)
 {
 	memcpy(request->witnesses, core->verdict.witnesses, sizeof(request->witnesses));
 	(void)td_text_copy(request->coordinator, sizeof(request->coordinator), core->nodes.coordinator);
-}
-
-void td_drain_unsupported(struct td_core *core, struct td_request *request)
-{
-	bool fake = core->family == TD_FAMILY_FAKE_DRAIN;
-
-	keep_evidence(core, request);
-	request->started = true;
-	request->remaining = core->verdict.witnesses[TD_WITNESS_PROCESS].counts;
-	if (core->workload.target_maintainers > request->remaining.maintainers)
-		request->remaining.maintainers = core->workload.target_maintainers;
-	if (core->workload.target_dispatchers > request->remaining.dispatchers)
-		request->remaining.dispatchers = core->workload.target_dispatchers;
-	request->initial = request->remaining;
-	td_request_finish(core, request, TD_PHASE_UNSUPPORTED, fake ? TD_REASON_FAKE_DRAIN : TD_REASON_CLASSIC, NULL);
 }
 
 /* The target is TiCDC's coordinator: it cannot be drained as such. Asked once, of the target itself, and only while a list names
@@ -75,34 +59,6 @@ static void move_coordinator(struct td_core *core, const struct td_request *requ
 	}
 }
 
-static void ask_native(struct td_core *core, const struct td_request *request)
-{
-	struct td_effect *effect =
-		td_core_emit_paced(core, TD_EFFECT_NATIVE_DRAIN, request->uid, core->options.native_poll_ms);
-
-	if (!effect)
-		return;
-	(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
-	(void)td_text_copy(effect->node, sizeof(effect->node), request->capture);
-	effect->epoch = request->epoch;
-}
-
-/* The books as they were before the native drain name work that it has moved since: it must not be moved again. */
-static bool knows_stragglers(const struct td_core *core)
-{
-	return core->workload.known && core->workload.asked_ms >= core->verdict.first_ms[TD_WITNESS_ANSWER];
-}
-
-/* Dispatchers that a native drain does not count stay behind although it answers 0 (contract 11, rows 9 and 10). */
-static bool has_stragglers(const struct td_core *core)
-{
-	const struct td_verdict *verdict = &core->verdict;
-	const struct td_witness_state *answer = &verdict->witnesses[TD_WITNESS_ANSWER];
-
-	return answer->zero && core->now_ms - verdict->first_ms[TD_WITNESS_ANSWER] >= STRAGGLER_MS &&
-	       verdict->witnesses[TD_WITNESS_PROCESS].counts.dispatchers > 0;
-}
-
 /* The plan is used up but the process still runs work: the books have changed since they were read, or they are wrong. */
 static bool is_unexplained(const struct td_core *core)
 {
@@ -121,22 +77,6 @@ static void execute_managed(struct td_core *core, const struct td_request *reque
 		return;
 	td_schedule_basic(core, request);
 	td_schedule_drain(core, request);
-}
-
-/* TiCDC moves; what it leaves behind, or does not move at all, we do. */
-static void execute_native(struct td_core *core, const struct td_request *request)
-{
-	bool explicit_moves = td_stall_wants_explicit_moves(request);
-
-	ask_native(core, request);
-	if (has_stragglers(core))
-		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
-	else if (explicit_moves)
-		td_drain_observe_workload(core, request, core->options.stall_ms);
-	td_moves_follow_up(core, request);
-	if ((has_stragglers(core) && knows_stragglers(core)) ||
-	    (explicit_moves && core->workload.known && core->workload.asked_ms >= request->stall.climbed_ms))
-		td_schedule_drain(core, request);
 }
 
 /* Progress for the object: the process' own numbers; the rate since the start gives the estimate. */
@@ -194,12 +134,12 @@ static void verify(struct td_core *core, struct td_request *request)
 }
 
 /* What is being moved now, for the object. */
-static enum td_reason moving_reason(const struct td_core *core, const struct td_request *request)
+static enum td_reason moving_reason(const struct td_core *core, struct td_request *request)
 {
-	const struct td_witness_state *answer = &core->verdict.witnesses[TD_WITNESS_ANSWER];
+	enum td_reason native = core->family == TD_FAMILY_MANAGED ? TD_REASON_NONE : td_native_reason(core, request);
 
-	if (core->family == TD_FAMILY_NATIVE && answer->last_ms && !answer->known)
-		return TD_REASON_WAITING_FOR_NATIVE;
+	if (native != TD_REASON_NONE)
+		return native;
 	if (core->family == TD_FAMILY_MANAGED && core->nodes.heap_count == 0)
 		return td_nodes_has_schedulable(&core->nodes) ? TD_REASON_WAITING_FOR_ACKNOWLEDGEMENT
 							      : TD_REASON_NO_DESTINATION; /* now: another may come */
@@ -274,7 +214,7 @@ static void work(struct td_core *core, struct td_request *request)
 	if (core->family == TD_FAMILY_MANAGED)
 		execute_managed(core, request);
 	else
-		execute_native(core, request);
+		td_native_execute(core, request);
 	if (looks_empty(core))
 		verify(core, request);
 	else
@@ -284,6 +224,7 @@ static void work(struct td_core *core, struct td_request *request)
 void td_drain_advance(struct td_core *core, struct td_request *request)
 {
 	struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+	bool elsewhere;
 
 	if (has_ended(core, request))
 		return;
@@ -295,15 +236,14 @@ void td_drain_advance(struct td_core *core, struct td_request *request)
 	if (!request->durable || td_phase_is_final(request->phase) || !td_drain_family_is_known(core, request) ||
 	    core->nodes.read_ms < request->since_ms)
 		return;
-	if (core->family == TD_FAMILY_FAKE_DRAIN || core->family == TD_FAMILY_CLASSIC) {
-		td_drain_unsupported(core, request);
-		return;
-	}
-	if (ownership_is_elsewhere(core, request)) {
+	elsewhere = ownership_is_elsewhere(core, request);
+	if (td_handoff_is_due(core)) {
+		td_handoff_advance(core, request, elsewhere);
+	} else if (elsewhere) {
 		if (looks_empty(core) && td_verdict_is_proven(&core->verdict))
 			finish_proven(core, request);
 		else
 			work(core, request);
 	}
-	keep_evidence(core, request);
+	td_drain_keep_evidence(core, request);
 }

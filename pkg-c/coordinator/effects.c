@@ -80,7 +80,7 @@ struct td_effect *td_core_emit(struct td_core *core, enum td_effect_kind kind, c
 	*flight = (struct td_flight){.id = core->next_id++, .asked_ms = core->now_ms, .kind = kind, .changefeed = name};
 	(void)td_text_copy(flight->uid, sizeof(flight->uid), uid);
 	effect = &core->queue[core->queue_count++];
-	*effect = (struct td_effect){.id = flight->id, .kind = kind, .changefeed = name};
+	*effect = (struct td_effect){.id = flight->id, .kind = kind, .changefeed = name, .family = core->family};
 	(void)td_text_copy(effect->uid, sizeof(effect->uid), uid);
 	core->started_ms[kind] = core->now_ms;
 	return effect;

@@ -271,7 +271,9 @@ void td_moves_follow_up(struct td_core *core, const struct td_request *request)
 	give_up_overdue(core);
 	for (size_t i = core->operators.count; i-- > 0;) /* backwards: abandoning removes */
 		retry(core, request, &core->operators.items[i]);
-	for (size_t i = 0; i < core->operators.count; i++)
+	if (core->family == TD_FAMILY_CLASSIC && core->operators.count > 0) /* its books are read as a whole only */
+		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
+	for (size_t i = 0; core->family != TD_FAMILY_CLASSIC && i < core->operators.count; i++)
 		look(core, request, &core->operators.items[i]);
 }
 

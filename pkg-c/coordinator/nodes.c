@@ -72,10 +72,10 @@ static bool reserve(struct td_nodes *nodes, size_t count, struct td_node **ret, 
 }
 
 /* A node as it was, if it was there in one of the last two lists. */
-static struct td_node remembered(const struct td_nodes *nodes, const char *id)
+static struct td_node remembered(const struct td_nodes *nodes, int64_t now_ms, const char *id)
 {
 	const struct td_node *known = td_nodes_find(nodes, id);
-	struct td_node node = {.informed = true};
+	struct td_node node = {.informed = true, .since_ms = nodes->reads ? now_ms : INT64_MIN};
 
 	if (known)
 		return *known;
@@ -105,6 +105,19 @@ static size_t list_departed(const struct td_nodes *nodes, const struct td_nodes 
 	return count;
 }
 
+/* TiCDC is busy for a moment after a drained capture has left (contract 6.4, clear phase): whom it was is kept to say so. */
+static void remember_drained(struct td_nodes *nodes, int64_t now_ms, const struct td_departed *departed)
+{
+	for (size_t i = 0; i < nodes->departed_count; i++) {
+		const struct td_node *node = td_nodes_find(nodes, departed[i].id);
+
+		if (!node || node->reported_liveness < TD_DRAINING)
+			continue;
+		(void)td_text_copy(nodes->left_drained, sizeof(nodes->left_drained), node->id);
+		nodes->left_ms = now_ms;
+	}
+}
+
 bool td_nodes_apply(struct td_nodes *nodes, int64_t now_ms, const struct td_nodes_view *view)
 {
 	size_t room = view->count > nodes->count ? view->count : nodes->count;
@@ -114,20 +127,23 @@ bool td_nodes_apply(struct td_nodes *nodes, int64_t now_ms, const struct td_node
 	if (!reserve(nodes, room, &items, &departed))
 		return false;
 	for (size_t i = 0; i < view->count; i++) {
-		items[i] = remembered(nodes, view->nodes[i].id);
+		items[i] = remembered(nodes, now_ms, view->nodes[i].id);
 		fill(&items[i], &view->nodes[i]);
 	}
 	qsort(items, view->count, sizeof(*items), by_id);
 	nodes->departed_count = list_departed(nodes, &(struct td_nodes){.items = items, .count = view->count}, departed);
+	remember_drained(nodes, now_ms, departed);
 	free(nodes->departed);
 	nodes->departed = departed;
 	free(nodes->items);
 	nodes->items = items;
 	nodes->count = view->count;
-	if (view->coordinator[0] && strcmp(nodes->coordinator, view->coordinator) == 0)
+	if (view->coordinator[0] && strcmp(nodes->coordinator, view->coordinator) == 0) {
 		nodes->coordinator_reads++;
-	else
+	} else {
 		nodes->coordinator_reads = view->coordinator[0] ? 1 : 0;
+		nodes->coordinator_ms = nodes->reads ? now_ms : INT64_MIN;
+	}
 	(void)td_text_copy(nodes->coordinator, sizeof(nodes->coordinator), view->coordinator);
 	nodes->reads++;
 	nodes->read_ms = now_ms;

@@ -22,6 +22,7 @@ struct td_node {
 	bool is_coordinator;
 	bool answers;
 	bool pod_terminating;
+	int64_t since_ms; /* when a list named it first; INT64_MIN: it was in the first list of all */
 
 	/* Kept by the core, from its requests. */
 	bool queued;   /* to be drained later */
@@ -42,9 +43,12 @@ struct td_departed {
 struct td_nodes {
 	struct td_node *items;
 	size_t count;
-	char coordinator[TD_ID_MAX]; /* "" when not exactly one node claims it */
-	int coordinator_reads;	     /* consecutive lists that named this coordinator */
-	int reads;		     /* lists applied so far */
+	char coordinator[TD_ID_MAX];  /* "" when not exactly one node claims it */
+	int coordinator_reads;	      /* consecutive lists that named this coordinator */
+	int64_t coordinator_ms;	      /* when the first of them came; INT64_MIN: with the first list of all */
+	char left_drained[TD_ID_MAX]; /* the last one that left while it was Draining or Stopping by its own word; "" */
+	int64_t left_ms;
+	int reads; /* lists applied so far */
 	int64_t read_ms;
 	struct td_departed *departed;
 	size_t departed_count;

@@ -12,7 +12,8 @@
 #define QUEUE_MAX 64	/* positions that are worked out; nobody drains more captures at once */
 #define CERTAIN_READS 2 /* consecutive captures lists before "not there" is believed */
 #define END_PATIENCE_MS 60000
-#define PLAN_PATIENCE_MS 15000 /* a native drain starts without a plan after this */
+#define PLAN_PATIENCE_MS 15000 /* where it is not we who move, the drain starts without a plan after this */
+#define KEEP_POLL_MS 10000
 
 /* Time-outs. A request with a deadline never outlives it, whatever else is broken. */
 static void expire(struct td_core *core)
@@ -155,17 +156,6 @@ static void show_queue(struct td_core *core, struct td_request *const *queue, si
 	}
 }
 
-/* Native TiCDC keeps its single drain slot until the last target has left the cluster: then a new drain call is answered 1 for
- * ever (contract 6.4, row 8). The holder is the other capture that says it is draining or stopping. */
-static const struct td_node *slot_holder(const struct td_core *core, const struct td_request *request)
-{
-	for (size_t i = 0; core->family == TD_FAMILY_NATIVE && i < core->nodes.count; i++)
-		if (strcmp(core->nodes.items[i].id, request->capture) != 0 &&
-		    core->nodes.items[i].reported_liveness >= TD_DRAINING)
-			return &core->nodes.items[i];
-	return NULL;
-}
-
 /* What is on the target as far as anybody knows: its own word where there is one, else the books. */
 static struct td_counts planned_counts(const struct td_core *core)
 {
@@ -204,7 +194,7 @@ static bool is_planned(struct td_core *core, struct td_request *request)
 		td_drain_observe_workload(core, request, core->options.workload_poll_ms);
 	if (core->workload.known && process->last_ms)
 		return true;
-	return core->family == TD_FAMILY_NATIVE && core->now_ms - core->active_ms >= PLAN_PATIENCE_MS;
+	return core->family != TD_FAMILY_MANAGED && core->now_ms - core->active_ms >= PLAN_PATIENCE_MS;
 }
 
 static void prepare(struct td_core *core, struct td_request *request)
@@ -221,13 +211,13 @@ static void prepare(struct td_core *core, struct td_request *request)
 		td_request_enter(core, request, TD_PHASE_PENDING, TD_REASON_DETECTING);
 		return;
 	}
-	if (core->family == TD_FAMILY_FAKE_DRAIN || core->family == TD_FAMILY_CLASSIC) {
-		td_drain_unsupported(core, request);
+	if (core->family == TD_FAMILY_FAKE_DRAIN && !td_handoff_is_worth_it(request)) {
+		td_handoff_end(core, request);
 		return;
 	}
 	if (td_nodes_is_last(&core->nodes, request->capture, core->family == TD_FAMILY_MANAGED))
 		return; /* the same, now that we know that it is we who place */
-	holder = slot_holder(core, request);
+	holder = td_native_slot_holder(core, request);
 	if (holder) {
 		(void)td_text_copy(request->blocked_by, sizeof(request->blocked_by), label_of(holder->pod, holder->id));
 		td_request_enter(core, request, TD_PHASE_PENDING, TD_REASON_WAITING_FOR_SLOT);
@@ -247,7 +237,7 @@ static struct td_request *choose(struct td_core *core, struct td_request *const 
 	return chosen;
 }
 
-static void observe_nodes(struct td_core *core, const struct td_request *active)
+static void observe_nodes(struct td_core *core, const struct td_request *active, int64_t interval_ms)
 {
 	/* A change of coordinator is awaited, or the second list that makes it certain, or the last word before the gate opens: then
 	 * a second would be long. */
@@ -255,7 +245,7 @@ static void observe_nodes(struct td_core *core, const struct td_request *active)
 	bool soon = active &&
 		    (active->reason == TD_REASON_MOVING_COORDINATOR || !certain || td_verdict_is_settled(&core->verdict));
 	struct td_effect *effect = td_core_emit_paced(core, TD_EFFECT_OBSERVE_NODES, active ? active->uid : "",
-						      soon ? core->options.confirm_poll_ms : core->options.nodes_poll_ms);
+						      soon ? core->options.confirm_poll_ms : interval_ms);
 
 	if (effect)
 		(void)td_text_copy(effect->address, sizeof(effect->address), td_core_contact(core));
@@ -310,6 +300,7 @@ void td_queue_advance(struct td_core *core)
 	struct td_request *queue[QUEUE_MAX];
 	struct td_request *active;
 	size_t count, open;
+	bool keep;
 
 	expire(core);
 	count = td_requests_queue(core, queue, QUEUE_MAX);
@@ -333,6 +324,7 @@ void td_queue_advance(struct td_core *core)
 		mark_nodes(core); /* what ended in this step is not queued any more */
 		td_settle_advance(core);
 	}
-	if (open) /* otherwise, and when nothing is to be settled, TiCDC is left alone */
-		observe_nodes(core, active);
+	keep = (!active || active->phase == TD_PHASE_PENDING) && td_native_keep(core);
+	if (open || keep) /* otherwise, and when nothing is to be settled, TiCDC is left alone */
+		observe_nodes(core, active, open ? core->options.nodes_poll_ms : KEEP_POLL_MS);
 }

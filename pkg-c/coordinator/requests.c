@@ -58,6 +58,7 @@ static void take_durable(struct td_request *request, const struct td_request_inp
 		request->epoch = input->epoch;
 	(void)td_text_copy(request->capture, sizeof(request->capture), input->drained_capture);
 	(void)td_text_copy(request->address, sizeof(request->address), input->drained_address);
+	request->family = input->family;
 	request->initial = request->remaining = input->initial;
 	request->started = true;
 	request->started_ms = input->started_ms;

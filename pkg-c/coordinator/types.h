@@ -17,7 +17,7 @@
 /* What TiCDC can do, found by behaviour. See docs/ticdc.md. */
 enum td_family {
 	TD_FAMILY_UNKNOWN,    /* not found out yet */
-	TD_FAMILY_CLASSIC,    /* C: owner and processors; recognised, not drained yet */
+	TD_FAMILY_CLASSIC,    /* C: owner and processors, with a real drain */
 	TD_FAMILY_FAKE_DRAIN, /* N0: new architecture whose drain call answers from a counter */
 	TD_FAMILY_NATIVE,     /* N1: new architecture with a real drain */
 	TD_FAMILY_MANAGED,    /* M: accepts explicit moves of maintainers and dispatchers */
@@ -119,7 +119,7 @@ enum td_reason {
 	TD_REASON_MOVING_COORDINATOR,
 	TD_REASON_MOVING_MAINTAINERS,
 	TD_REASON_MOVING_DISPATCHERS,
-	TD_REASON_WAITING_FOR_NATIVE, /* TiCDC answers that work remains (its 1 has four meanings) */
+	TD_REASON_WAITING_FOR_NATIVE, /* TiCDC does not answer its drain call, or has not begun (its 1 has four meanings) */
 	TD_REASON_COMPARING_WITNESSES,
 	TD_REASON_WITNESSES_DISAGREE,
 	TD_REASON_PROVEN_EMPTY,
@@ -129,7 +129,7 @@ enum td_reason {
 	TD_REASON_CAPTURE_NOT_FOUND,
 	TD_REASON_NO_DESTINATION, /* no other capture can take work */
 	TD_REASON_FAKE_DRAIN,	  /* family N0 */
-	TD_REASON_CLASSIC,	  /* family C: not supported yet */
+	TD_REASON_MIXED_VERSIONS, /* family N1, but a capture of an older build makes the drain call answer 0 and do nothing */
 	TD_REASON_DEADLINE,
 	TD_REASON_STALLED, /* no progress for too long, whatever was tried */
 	TD_REASON_DRY_RUN,

@@ -27,10 +27,12 @@ void td_verdict_begin(struct td_verdict *verdict, enum td_family family, const c
 {
 	*verdict = (struct td_verdict){.liveness = -1,
 				       .process_start = -1,
+				       .ends_stopping = family == TD_FAMILY_NATIVE,
+				       .answer = -1,
 				       .voided_ms = INT64_MIN,
 				       .renewed_ms = INT64_MIN,
 				       .settled_ms = INT64_MAX};
-	verdict->witnesses[TD_WITNESS_ANSWER].offered = family == TD_FAMILY_NATIVE;
+	verdict->witnesses[TD_WITNESS_ANSWER].offered = family == TD_FAMILY_NATIVE || family == TD_FAMILY_CLASSIC;
 	verdict->witnesses[TD_WITNESS_CLUSTER].offered = true;
 	verdict->witnesses[TD_WITNESS_PROCESS].offered = true;
 	verdict->span_ms[TD_WITNESS_ANSWER] = options->native_poll_ms / 2;
@@ -107,11 +109,23 @@ static void note(struct td_verdict *verdict, enum td_witness witness, const char
 	(void)td_text_copy(state->note, sizeof(state->note), text);
 }
 
+/* Only a capture that says Draining or Stopping of itself shows that TiCDC has begun; that it cannot be asked shows nothing. */
+static void watch_idleness(struct td_verdict *verdict, int64_t now_ms, int64_t answer)
+{
+	bool same = (answer == 0) == (verdict->answer == 0);
+
+	verdict->answer = answer;
+	if (verdict->liveness > TD_ALIVE || !same)
+		verdict->idle_ms = 0;
+	if (verdict->liveness == TD_ALIVE && !verdict->idle_ms)
+		verdict->idle_ms = now_ms;
+}
+
 void td_verdict_answer(struct td_verdict *verdict, int64_t asked_ms, int64_t now_ms, bool known, int64_t remaining,
 		       const char *why)
 {
 	char text[160] = "";
-	bool stopping = verdict->liveness == TD_STOPPING;
+	bool stopping = !verdict->ends_stopping || verdict->liveness == TD_STOPPING;
 
 	if (!known)
 		(void)snprintf(text, sizeof(text), "%s", why ? why : "no answer");
@@ -121,6 +135,8 @@ void td_verdict_answer(struct td_verdict *verdict, int64_t asked_ms, int64_t now
 		(void)snprintf(
 			text, sizeof(text), "TiCDC answers 0, not believed: the capture's own liveness is %s, not Stopping",
 			verdict->liveness < 0 ? "not known yet" : td_liveness_name((enum td_liveness)verdict->liveness));
+	if (known)
+		watch_idleness(verdict, now_ms, remaining);
 	record(verdict, TD_WITNESS_ANSWER, asked_ms, now_ms, known, known && remaining == 0 && stopping);
 	verdict->witnesses[TD_WITNESS_ANSWER].counts = (struct td_counts){0};
 	note(verdict, TD_WITNESS_ANSWER, text);

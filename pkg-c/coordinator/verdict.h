@@ -24,13 +24,16 @@ struct td_verdict {
 	char capture[TD_ID_MAX];
 	int64_t process_start;
 	int liveness;	      /* the capture's own last word; -1 unknown */
+	bool ends_stopping;   /* a real drain of this family leaves the capture Stopping */
+	int64_t answer;	      /* what the drain call said last; -1: nothing that can be read */
+	int64_t idle_ms;      /* since when it is answered like that, but the capture stays Alive; 0: it does not */
 	int64_t voided_ms;    /* the runs were last voided */
 	int64_t settled_ms;   /* since when every witness has been settled; INT64_MAX: they are not */
 	int64_t renewed_ms;   /* each witness is to be asked again from here on; INT64_MIN: no such wish */
 	int64_t confirmed_ms; /* when the last captures list was asked for; it named the key's coordinator */
 };
 
-/* Starts anew for a capture. The family decides which witnesses are offered: N1 all three; M all but the answer. */
+/* Starts anew for a capture. The family decides which witnesses are offered: N1 and C all three; the others all but the answer. */
 void td_verdict_begin(struct td_verdict *verdict, enum td_family family, const char *capture,
 		      const struct td_core_options *options);
 
@@ -39,8 +42,8 @@ void td_verdict_begin(struct td_verdict *verdict, enum td_family family, const c
 /* A captures list named this coordinator ("" when none or several). A change voids every run. */
 void td_verdict_coordinator(struct td_verdict *verdict, int64_t asked_ms, int64_t now_ms, const char *coordinator);
 
-/* W1. known: the call was answered as documented. A 0 counts only while the capture's own liveness is Stopping: a real drain ends
- * there, a fake or a legacy fallback does not (rows 1, 2). */
+/* W1. known: the call was answered as documented. In N1 a 0 counts only while the capture's own liveness is Stopping: a real drain ends
+ * there, a fake or a legacy fallback does not (rows 1, 2). In C a capture that had nothing is never marked (contract 6.1). */
 void td_verdict_answer(struct td_verdict *verdict, int64_t asked_ms, int64_t now_ms, bool known, int64_t remaining,
 		       const char *why);
 

@@ -39,6 +39,7 @@ struct td_drain_object {
 	const char *reason;					      /* "" when absent */
 	const char *message;					      /* "" when absent */
 	const char *status_capture, *status_address, *status_pod_uid; /* "" when absent */
+	enum td_family family;					      /* UNKNOWN when absent, or of a later version */
 	uint64_t epoch;
 	struct td_counts initial;
 	bool remaining_known; /* false: never read, or not readable */

@@ -195,6 +195,7 @@ static void feed(struct td_shell *shell, json_t *object)
 		.epoch = drain.epoch,
 		.drained_capture = drain.status_capture,
 		.drained_address = drain.status_address,
+		.family = drain.family,
 		.initial = drain.initial,
 		.started_ms = to_core_time(shell, drain.started_wall_ms),
 		.acknowledgements = shell->acknowledgements,

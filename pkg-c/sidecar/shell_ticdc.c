@@ -116,7 +116,7 @@ bool td_shell_ask_ticdc(struct td_errand *errand)
 		errand->ticdc_call = td_ticdc_observe_nodes(ticdc, address, NULL, on_nodes, errand);
 		break;
 	case TD_EFFECT_OBSERVE_WORKLOAD:
-		errand->ticdc_call = td_ticdc_observe_workload(ticdc, address, on_workload, errand);
+		errand->ticdc_call = td_ticdc_observe_workload(ticdc, e->family, address, on_workload, errand);
 		break;
 	case TD_EFFECT_OBSERVE_CHANGEFEED:
 		errand->ticdc_call = td_ticdc_observe_changefeed(ticdc, address, e->changefeed, on_changefeed, errand);
@@ -139,8 +139,8 @@ bool td_shell_ask_ticdc(struct td_errand *errand)
 			td_ticdc_post_move_maintainer(ticdc, address, e->changefeed, e->node, on_accept, errand);
 		break;
 	case TD_EFFECT_MOVE_DISPATCHER:
-		errand->ticdc_call = td_ticdc_post_move_table(ticdc, address, e->changefeed, e->table_id, e->mode, e->node,
-							      on_accept, errand);
+		errand->ticdc_call = td_ticdc_post_move_table(ticdc, e->family, address, e->changefeed, e->table_id, e->mode,
+							      e->node, on_accept, errand);
 		break;
 	case TD_EFFECT_PUBLISH: /* not TiCDC's */
 	case TD_EFFECT_KIND_COUNT:

@@ -72,7 +72,7 @@ bool td_ticdc_answer_is_unknown_route(const struct td_http_response *response)
 }
 
 /* An answer with another status than the documented one. Below 400 nobody refused anything: it makes no sense. */
-static void set_refused(const struct td_http_response *response, struct td_error *err)
+void td_ticdc_answer_refused(const struct td_http_response *response, struct td_error *err)
 {
 	enum td_error_code code = response->status >= 400 ? TD_ERR_HTTP : TD_ERR_PROTOCOL;
 	struct td_ticdc_fault fault;
@@ -119,7 +119,7 @@ static json_t *object(const struct td_http_response *response, size_t flags, str
 json_t *td_ticdc_answer_object(const struct td_http_response *response, int status, size_t flags, struct td_error *err)
 {
 	if (response->status != status) {
-		set_refused(response, err);
+		td_ticdc_answer_refused(response, err);
 		return NULL;
 	}
 	if (!has_media_type(response, "application/json")) {

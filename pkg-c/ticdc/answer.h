@@ -17,6 +17,9 @@ json_t *td_ticdc_answer_items(const struct td_http_response *response, const jso
 /* As td_ticdc_answer_object, but the content type may also be text/plain. */
 json_t *td_ticdc_answer_loose_object(const struct td_http_response *response, struct td_error *err);
 
+/* Sets *err to what an answer with another status than the documented one says. */
+void td_ticdc_answer_refused(const struct td_http_response *response, struct td_error *err);
+
 /* Sets *err to "the answer has the right status but makes no sense". Returns TD_ERR_PROTOCOL. */
 enum td_error_code td_ticdc_answer_odd(const struct td_http_response *response, struct td_error *err, const char *what);
 

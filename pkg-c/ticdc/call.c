@@ -28,6 +28,7 @@ static const struct {
 	[TD_ENDPOINT_STATUS] = {"status", "GET", 64 * KIB, false},
 	[TD_ENDPOINT_METRICS] = {"metrics", "GET", 1 * MIB, false}, /* a stream: the limit of one piece */
 	[TD_ENDPOINT_CAPTURES] = {"captures", "GET", 4 * MIB, false},
+	[TD_ENDPOINT_HEALTH] = {"health", "GET", 64 * KIB, false},
 	[TD_ENDPOINT_DRAIN] = {"drain", "PUT", 64 * KIB, true},
 	[TD_ENDPOINT_RESIGN] = {"resign", "POST", 64 * KIB, false},
 	[TD_ENDPOINT_CHANGEFEEDS] = {"changefeeds", "GET", 64 * MIB, false},
@@ -36,6 +37,8 @@ static const struct {
 	[TD_ENDPOINT_DISPATCHER_COUNT] = {"dispatcher_count", "GET", 64 * KIB, false},
 	[TD_ENDPOINT_MOVE_TABLE] = {"move_table", "POST", 64 * KIB, true},
 	[TD_ENDPOINT_MOVE_MAINTAINER] = {"move_maintainer", "POST", 64 * KIB, true},
+	[TD_ENDPOINT_PROCESSOR] = {"processor", "GET", 16 * MIB, false},
+	[TD_ENDPOINT_DRAIN_V2] = {"drain_v2", "POST", 64 * KIB, true},
 };
 
 struct td_ticdc_client {

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct single {
 	struct td_ticdc_call call;
@@ -17,13 +18,19 @@ struct single {
 		td_ticdc_drain_fn drain;
 		td_ticdc_accept_fn accept;
 	} done;
+	enum td_error_code (*decode)(const struct td_http_response *response, struct td_error *err); /* of accept */
 	void *userdata;
 	char what[TD_TEXT_MAX]; /* for errors: what is asked, and whom */
+	char *address, *second; /* drain: the path to ask when the first is unknown; NULL: there is none, or it was asked */
 };
 
 static void destroy(struct td_ticdc_call *call)
 {
-	free(call);
+	struct single *single = (struct single *)call;
+
+	free(single->address);
+	free(single->second);
+	free(single);
 }
 
 static struct single *single_new(struct td_ticdc_client *client, void *userdata)
@@ -108,9 +115,8 @@ struct td_ticdc_call *td_ticdc_get_captures(struct td_ticdc_client *c, const cha
 			    on_captures);
 }
 
-static void on_drain(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+static void finish_drain(struct single *single, const struct td_http_response *response, const struct td_error *transport)
 {
-	struct single *single = userdata;
 	struct td_ticdc_fault fault = {{0}};
 	struct td_error err = *transport;
 	int64_t answer = -1; /* with an error: not a count, whoever forgets to look */
@@ -124,6 +130,23 @@ static void on_drain(const struct td_http_response *response, const struct td_er
 	destroy(&single->call);
 }
 
+static void on_drain(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+{
+	struct single *single = userdata;
+	char *path = single->second;
+	bool asked = false;
+
+	single->second = NULL;
+	if (path && transport->code == TD_OK && td_ticdc_answer_is_unknown_route(response))
+		asked = td_ticdc_ask(&single->call,
+				     &(struct td_ticdc_question){
+					     .endpoint = TD_ENDPOINT_DRAIN_V2, .address = single->address, .path = path},
+				     on_drain, single);
+	free(path);
+	if (!asked)
+		finish_drain(single, response, transport);
+}
+
 struct td_ticdc_call *td_ticdc_put_drain(struct td_ticdc_client *c, const char *address, const char *capture_id,
 					 td_ticdc_drain_fn done, void *userdata)
 {
@@ -134,6 +157,12 @@ struct td_ticdc_call *td_ticdc_put_drain(struct td_ticdc_client *c, const char *
 	if (!single)
 		return NULL;
 	single->done.drain = done;
+	single->address = strdup(address);
+	if (!single->address || (valid && asprintf(&single->second, "/api/v2/captures/%s/drain", capture_id) < 0)) {
+		single->second = NULL; /* asprintf leaves it undefined */
+		td_ticdc_cancel(&single->call);
+		return NULL;
+	}
 	(void)snprintf(single->what, sizeof(single->what), "drain of %s from %s", capture_id, address);
 	(void)snprintf(body, sizeof(body), "{\"capture_id\":\"%s\"}", valid ? capture_id : "");
 	return single_start(single,
@@ -150,7 +179,7 @@ static void on_accepted(const struct td_http_response *response, const struct td
 	struct td_ticdc_fault fault = {{0}};
 	struct td_error err = *transport;
 
-	if (err.code != TD_OK || td_ticdc_decode_accepted(response, &err) != TD_OK) {
+	if (err.code != TD_OK || single->decode(response, &err) != TD_OK) {
 		(void)td_ticdc_answer_fault(response, &fault);
 		td_error_wrap(&err, "%s", single->what);
 	}
@@ -168,6 +197,7 @@ struct td_ticdc_call *td_ticdc_post_resign(struct td_ticdc_client *c, const char
 	if (!single)
 		return NULL;
 	single->done.accept = done;
+	single->decode = td_ticdc_decode_accepted;
 	(void)snprintf(single->what, sizeof(single->what), "resign from %s", address);
 	return single_start(single,
 			    &(struct td_ticdc_question){
@@ -184,6 +214,7 @@ static struct td_ticdc_call *move(struct single *single, enum td_ticdc_endpoint 
 	if (!single)
 		return NULL;
 	single->done.accept = done;
+	single->decode = td_ticdc_decode_accepted;
 	path = query ? td_ticdc_changefeed_path(name, resource, query) : NULL;
 	call = single_start(single, &(struct td_ticdc_question){.endpoint = endpoint, .address = address, .path = path},
 			    on_accepted);
@@ -191,16 +222,38 @@ static struct td_ticdc_call *move(struct single *single, enum td_ticdc_endpoint 
 	return call;
 }
 
-struct td_ticdc_call *td_ticdc_post_move_table(struct td_ticdc_client *c, const char *address, const char *name,
-					       int64_t table_id, int mode, const char *to_capture, td_ticdc_accept_fn done,
-					       void *userdata)
+static struct td_ticdc_call *move_classic(struct single *single, const char *address, const char *name, int64_t table_id,
+					  const char *to_capture, td_ticdc_accept_fn done)
+{
+	char *path = td_ticdc_is_id(to_capture) ? td_ticdc_classic_move_path(name) : NULL;
+	char body[TD_ID_MAX + 64];
+	struct td_ticdc_call *call;
+
+	single->done.accept = done;
+	single->decode = td_ticdc_decode_queued;
+	(void)snprintf(body, sizeof(body), "{\"capture_id\":\"%s\",\"table_id\":%" PRId64 "}", path ? to_capture : "",
+		       table_id);
+	call = single_start(single,
+			    &(struct td_ticdc_question){
+				    .endpoint = TD_ENDPOINT_MOVE_TABLE, .address = address, .path = path, .body = body},
+			    on_accepted);
+	free(path);
+	return call;
+}
+
+struct td_ticdc_call *td_ticdc_post_move_table(struct td_ticdc_client *c, enum td_family family, const char *address,
+					       const char *name, int64_t table_id, int mode, const char *to_capture,
+					       td_ticdc_accept_fn done, void *userdata)
 {
 	struct single *single = single_new(c, userdata);
 	char query[TD_ID_MAX + 96];
 
-	if (single)
-		(void)snprintf(single->what, sizeof(single->what), "move table %" PRId64 " of %s to %s from %s", table_id,
-			       name, to_capture, address);
+	if (!single)
+		return NULL;
+	(void)snprintf(single->what, sizeof(single->what), "move table %" PRId64 " of %s to %s from %s", table_id, name,
+		       to_capture, address);
+	if (family == TD_FAMILY_CLASSIC)
+		return move_classic(single, address, name, table_id, to_capture, done);
 	(void)snprintf(query, sizeof(query), "&tableID=%" PRId64 "&targetNodeID=%s&mode=%d&wait=false", table_id, to_capture,
 		       mode);
 	return move(single, TD_ENDPOINT_MOVE_TABLE, "move_table", address, name, td_ticdc_is_id(to_capture) ? query : NULL,

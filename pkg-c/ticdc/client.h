@@ -66,7 +66,8 @@ typedef void (*td_ticdc_captures_fn)(const struct td_ticdc_capture *captures, si
 struct td_ticdc_call *td_ticdc_get_captures(struct td_ticdc_client *c, const char *address, const char *connect_to,
 					    td_ticdc_captures_fn done, void *userdata);
 
-/* answer is remaining "current_table_count": only with status exactly 202 and an integer field. */
+/* answer is remaining "current_table_count": only with status exactly 202 and an integer field. Asked by the v1 route; a build
+ * that does not know it is asked by the classic family's v2 route. */
 typedef void (*td_ticdc_drain_fn)(int64_t answer, const struct td_ticdc_fault *fault, const struct td_error *err,
 				  void *userdata);
 struct td_ticdc_call *td_ticdc_put_drain(struct td_ticdc_client *c, const char *address, const char *capture_id,
@@ -76,15 +77,17 @@ struct td_ticdc_call *td_ticdc_put_drain(struct td_ticdc_client *c, const char *
 typedef void (*td_ticdc_accept_fn)(const struct td_ticdc_fault *fault, const struct td_error *err, void *userdata);
 struct td_ticdc_call *td_ticdc_post_resign(struct td_ticdc_client *c, const char *address, td_ticdc_accept_fn done,
 					   void *userdata);
-/* name: "keyspace/changefeed" everywhere below. The call does not wait for the move (wait=false). */
-struct td_ticdc_call *td_ticdc_post_move_table(struct td_ticdc_client *c, const char *address, const char *name,
-					       int64_t table_id, int mode, const char *to_capture, td_ticdc_accept_fn done,
-					       void *userdata);
+/* name: "keyspace/changefeed" everywhere below. The call does not wait for the move (wait=false). family: the classic one has
+ * a call of its own, which knows namespace "default" only and drops in silence what it does not like (contract 5). */
+struct td_ticdc_call *td_ticdc_post_move_table(struct td_ticdc_client *c, enum td_family family, const char *address,
+					       const char *name, int64_t table_id, int mode, const char *to_capture,
+					       td_ticdc_accept_fn done, void *userdata);
 struct td_ticdc_call *td_ticdc_post_move_maintainer(struct td_ticdc_client *c, const char *address, const char *name,
 						    const char *to_capture, td_ticdc_accept_fn done, void *userdata);
 
 /* W3: status, then metrics (streamed, bounded, parsed once), then status again; the view is known only if both statuses
- * carry the same non-empty id, every series is as the contract demands and the sentinels are there. connect_to as above (the
+ * carry the same non-empty id, every series is as the contract demands and the sentinels are there. A status without
+ * liveness is the classic family's: then tables are counted, as dispatchers, and liveness is -1. connect_to as above (the
  * agent passes its own pod's local address). */
 typedef void (*td_ticdc_process_fn)(const struct td_process_view *process, void *userdata);
 struct td_ticdc_call *td_ticdc_observe_process(struct td_ticdc_client *c, const char *address, const char *connect_to,
@@ -98,10 +101,11 @@ struct td_ticdc_call *td_ticdc_observe_nodes(struct td_ticdc_client *c, const ch
 /* W2: captures, changefeeds (state=all), then of each running one its detail and its tables lists (mode 0, and 1 with redo),
  * then captures again: at most 8 requests at a time. One failed or odd answer makes the whole an error that names it.
  * Lists keyspace "default" only. A changefeed without any table delays a good answer by 30 s (docs/ticdc.md). address: a
- * live capture, best the coordinator. */
+ * live capture, best the coordinator. In the classic family (observe_classic.c) TiCDC must call itself healthy first, and
+ * the coordinator counts as every changefeed's maintainer. */
 typedef void (*td_ticdc_workload_fn)(const struct td_workload_view *workload, const struct td_error *err, void *userdata);
-struct td_ticdc_call *td_ticdc_observe_workload(struct td_ticdc_client *c, const char *address, td_ticdc_workload_fn done,
-						void *userdata);
+struct td_ticdc_call *td_ticdc_observe_workload(struct td_ticdc_client *c, enum td_family family, const char *address,
+						td_ticdc_workload_fn done, void *userdata);
 
 /* One changefeed of the same. One that does not exist any more comes back with running = false; one whose maintainer has not
  * bootstrapped is an error. */

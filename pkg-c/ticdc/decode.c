@@ -130,3 +130,12 @@ enum td_error_code td_ticdc_decode_accepted(const struct td_http_response *respo
 	json_decref(root);
 	return TD_OK;
 }
+
+enum td_error_code td_ticdc_decode_queued(const struct td_http_response *response, struct td_error *err)
+{
+	if (response->status == 202)
+		return TD_OK;
+	td_ticdc_answer_refused(response, err);
+	td_ticdc_answer_doubt(response, err);
+	return err->code;
+}

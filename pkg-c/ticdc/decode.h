@@ -21,6 +21,9 @@ enum td_error_code td_ticdc_decode_drain(const struct td_http_response *response
 /* Resign (v2), move_table, move_maintainer: 200 with an object. */
 enum td_error_code td_ticdc_decode_accepted(const struct td_http_response *response, struct td_error *err);
 
+/* The classic move_table: exactly 202, whatever the body. */
+enum td_error_code td_ticdc_decode_queued(const struct td_http_response *response, struct td_error *err);
+
 struct td_ticdc_listed {
 	char *name; /* "keyspace/id" */
 	bool running;
@@ -57,5 +60,23 @@ void td_ticdc_tables_done(struct td_ticdc_tables *tables);
 /* Spans of one mode with the trigger, placed or not: at least 1. */
 enum td_error_code td_ticdc_decode_dispatcher_count(const struct td_http_response *response, int64_t *ret,
 						    struct td_error *err);
+
+/* ---- classic family (decode_classic.c) ---- */
+
+struct td_ticdc_classic_detail {
+	bool running;
+	bool normal;		       /* its tables are in the answer; else its processors have to be asked */
+	struct td_ticdc_tables tables; /* nodes point into captures, "" for a capture that is not among them */
+};
+
+/* As td_ticdc_decode_detail, with what each capture last reported (contract 3.2). A normal changefeed in which one of captures
+ * has not reported is an error: its scheduler does not know everybody yet. Release ret->tables with td_ticdc_tables_done. */
+enum td_error_code td_ticdc_decode_classic_detail(const struct td_http_response *response, const char *name,
+						  const struct td_ticdc_capture *captures, size_t capture_count,
+						  struct td_ticdc_classic_detail *ret, struct td_error *err);
+
+/* GET /api/v2/processors/CHANGEFEED/CAPTURE: the tables that capture last reported are appended to tables, on node. */
+enum td_error_code td_ticdc_decode_processor(const struct td_http_response *response, const char *node,
+					     struct td_ticdc_tables *tables, struct td_error *err);
 
 #endif

@@ -11,6 +11,10 @@
  * absent total is a zero; when it is not, the total has existed or is about to, and its absence is "unknown", not zero (row
  * 7).
  *
+ * The classic family has one series, ticdc_processor_num_of_tables, and of the sentinels the first. It is read so only when the
+ * process' own status is the classic one, and nothing of the new architecture may be in the scrape. It sorts behind the sentinel: that
+ * the scrape is whole is known there by HTTP's own framing alone.
+ *
  * Not read, on purpose: ticdc_event_service_dispatcher_count, which drifts below zero (row 8).
  *
  * A value that matters must be a whole number that is not negative; NaN, fractions, infinities and garbage break the
@@ -40,6 +44,7 @@ static const struct {
 	{"ticdc_dispatchermanager_table_trigger_dispatcher_count", TD_SERIES_TRIGGERS, NULL},
 	{"ticdc_dispatchermanager_table_trigger_event_dispatcher_count", TD_SERIES_TRIGGERS, NULL},
 	{"ticdc_event_service_dispatcher_status_count", TD_SERIES_BROKERS, "status=\"total\""},
+	{"ticdc_processor_num_of_tables", TD_SERIES_TABLES, NULL},
 	{"ticdc_owner_ownership_counter", TD_SERIES_OWNERSHIP, NULL},
 	{"ticdc_dispatcher_event_collector_registered_dispatcher_count", TD_SERIES_REGISTERED, NULL},
 	{"process_start_time_seconds", TD_SERIES_START, NULL},
@@ -232,7 +237,13 @@ bool td_ticdc_metrics_feed(struct td_ticdc_metrics *metrics, const char *bytes, 
 	return !metrics->broken;
 }
 
-static const char *flaw(const struct td_ticdc_metrics *metrics)
+static bool is_of_new_architecture(const struct td_ticdc_metrics *metrics)
+{
+	return metrics->seen[TD_SERIES_REGISTERED] || metrics->seen[TD_SERIES_MAINTAINERS] ||
+	       metrics->seen[TD_SERIES_DISPATCHERS] || metrics->seen[TD_SERIES_TRIGGERS] || metrics->seen[TD_SERIES_BROKERS];
+}
+
+static const char *flaw(const struct td_ticdc_metrics *metrics, bool classic)
 {
 	if (metrics->broken)
 		return metrics->why;
@@ -240,6 +251,9 @@ static const char *flaw(const struct td_ticdc_metrics *metrics)
 		return "the metrics end in the middle of a line";
 	if (!metrics->seen[TD_SERIES_OWNERSHIP])
 		return "ticdc_owner_ownership_counter is missing";
+	if (classic)
+		return is_of_new_architecture(metrics) ? "a status of the classic family, metrics of the new architecture"
+						       : NULL;
 	if (!metrics->seen[TD_SERIES_REGISTERED])
 		return "ticdc_dispatcher_event_collector_registered_dispatcher_count is missing";
 	if (!metrics->seen[TD_SERIES_BROKERS] && metrics->sum[TD_SERIES_REGISTERED] > 0)
@@ -247,9 +261,11 @@ static const char *flaw(const struct td_ticdc_metrics *metrics)
 	return NULL;
 }
 
-bool td_ticdc_metrics_finish(const struct td_ticdc_metrics *metrics, struct td_ticdc_reading *ret, char *why, size_t size)
+bool td_ticdc_metrics_finish(const struct td_ticdc_metrics *metrics, bool classic, struct td_ticdc_reading *ret, char *why,
+			     size_t size)
 {
-	const char *what = flaw(metrics);
+	const char *what = flaw(metrics, classic);
+	enum td_ticdc_series dispatchers = classic ? TD_SERIES_TABLES : TD_SERIES_DISPATCHERS;
 
 	if (what) {
 		(void)td_text_copy(why, size, what);
@@ -257,7 +273,7 @@ bool td_ticdc_metrics_finish(const struct td_ticdc_metrics *metrics, struct td_t
 	}
 	*ret = (struct td_ticdc_reading){
 		.counts = {.maintainers = (uint32_t)metrics->sum[TD_SERIES_MAINTAINERS],
-			   .dispatchers = (uint32_t)metrics->sum[TD_SERIES_DISPATCHERS],
+			   .dispatchers = (uint32_t)metrics->sum[dispatchers],
 			   .triggers = (uint32_t)metrics->sum[TD_SERIES_TRIGGERS],
 			   .brokers = (uint32_t)metrics->sum[TD_SERIES_BROKERS]},
 		.start_ms = metrics->sum[TD_SERIES_START],

@@ -22,6 +22,7 @@ enum td_ticdc_series {
 	TD_SERIES_DISPATCHERS, /* both event types, old and new name */
 	TD_SERIES_TRIGGERS,    /* the same */
 	TD_SERIES_BROKERS,     /* status="total" only */
+	TD_SERIES_TABLES,      /* classic family */
 	TD_SERIES_OWNERSHIP,   /* sentinel */
 	TD_SERIES_REGISTERED,  /* sentinel */
 	TD_SERIES_START,       /* unix time in seconds, in milliseconds here */
@@ -49,7 +50,9 @@ void td_ticdc_metrics_done(struct td_ticdc_metrics *metrics);
 
 bool td_ticdc_metrics_feed(struct td_ticdc_metrics *metrics, const char *bytes, size_t len);
 
-/* After the last piece. False, with the reason in why, unless the scrape is whole, good and of the new architecture. */
-bool td_ticdc_metrics_finish(const struct td_ticdc_metrics *metrics, struct td_ticdc_reading *ret, char *why, size_t size);
+/* After the last piece. classic: the process' status is the classic family's; its tables are then counted as dispatchers. False,
+ * with the reason in why, unless the scrape is whole, good and of that architecture. */
+bool td_ticdc_metrics_finish(const struct td_ticdc_metrics *metrics, bool classic, struct td_ticdc_reading *ret, char *why,
+			     size_t size);
 
 #endif

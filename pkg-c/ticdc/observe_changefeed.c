@@ -167,7 +167,7 @@ static void on_tables(const struct td_http_response *response, const struct td_e
 	}
 }
 
-static bool is_gone(const struct td_http_response *response)
+bool td_ticdc_changefeed_is_gone(const struct td_http_response *response)
 {
 	struct td_ticdc_fault fault;
 
@@ -180,7 +180,8 @@ static void on_detail(const struct td_http_response *response, const struct td_e
 	struct td_ticdc_reader *reader = userdata;
 	struct td_error err = *transport;
 
-	bool gone = err.code == TD_OK && is_gone(response); /* then the detail stays empty: not running */
+	bool gone =
+		err.code == TD_OK && td_ticdc_changefeed_is_gone(response); /* then the detail stays empty: not running */
 
 	if (err.code == TD_OK && !gone)
 		(void)td_ticdc_decode_detail(response, reader->name, &reader->detail, &err);

@@ -17,6 +17,9 @@ struct td_ticdc_reader {
 	const char *address;
 	td_ticdc_reader_fn done;
 	void *userdata;
+	const struct td_ticdc_capture *captures; /* classic family: all that are registered */
+	size_t capture_count;
+	const char *owner; /* classic family: the address of the coordinator */
 
 	/* Out. view borrows from the rest. */
 	struct td_changefeed_view view;
@@ -24,10 +27,15 @@ struct td_ticdc_reader {
 	struct td_ticdc_tables tables[2]; /* by mode */
 	struct td_span *merged;		  /* the spans of both modes; NULL without redo */
 	int mode;			  /* being read */
+	size_t asked;			  /* captures whose processors have been asked about */
 };
 
 /* One request at a time. False: out of memory, nothing follows. */
 bool td_ticdc_reader_start(struct td_ticdc_reader *reader);
-void td_ticdc_reader_done(struct td_ticdc_reader *reader); /* frees what came out */
+bool td_ticdc_classic_reader_start(struct td_ticdc_reader *reader); /* the same of the classic family: observe_classic.c */
+void td_ticdc_reader_done(struct td_ticdc_reader *reader);	    /* frees what came out */
+
+/* TiCDC says that there is no such changefeed (any more). */
+bool td_ticdc_changefeed_is_gone(const struct td_http_response *response);
 
 #endif

@@ -1,5 +1,7 @@
 /* See client.h: the captures list, then every capture's own status, since the list knows no liveness (contract section 1).
  *
+ * Asked is /api/v2/status: the classic family says its liveness there only, all others everywhere.
+ *
  * A list that cannot be had is an error. A status that cannot be had is not: that node then does not answer, its liveness is
  * -1, and the caller decides. A status with another id than the listed one (a restart under the same address leaves two
  * entries until the old lease ends, row 6) counts as no answer.
@@ -126,7 +128,7 @@ static bool ask_more(struct observation *observation)
 				  &(struct td_ticdc_question){.endpoint = TD_ENDPOINT_STATUS,
 							      .address = address,
 							      .connect_to = own ? observation->connect_to : NULL,
-							      .path = "/status"},
+							      .path = "/api/v2/status"},
 				  on_status, node))
 			return false;
 	}

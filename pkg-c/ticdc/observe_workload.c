@@ -2,6 +2,9 @@
  *
  *	captures -> changefeeds (state=all) -> each running one, TD_TICDC_PARALLEL at a time -> captures again -> view
  *
+ * In the classic family the health is asked before the changefeeds: an owner that does not run its changefeeds (just elected, or
+ * refusing a mix of versions, contract 6.2) answers an empty list, and says there that it is unhealthy (row 18).
+ *
  * The books are worth something only as one whole, so the first failure ends the read with an error that names it. Two
  * checks tie the pieces together:
  *  - the same capture coordinates before and after (rows 11 and 26), else what lies between belongs to nobody;
@@ -17,7 +20,10 @@
 
 struct workload {
 	struct td_ticdc_call call;
+	bool classic;
 	char *address;
+	struct td_ticdc_capture *captures; /* as first listed */
+	size_t capture_count;
 	char coordinator[TD_ID_MAX];
 	struct td_ticdc_listed *listed;	 /* sorted by name */
 	struct td_ticdc_reader *readers; /* of listed; those of resting changefeeds are not used */
@@ -34,6 +40,7 @@ static void destroy(struct td_ticdc_call *call)
 		td_ticdc_reader_done(&workload->readers[i]);
 	free(workload->readers);
 	td_ticdc_listed_free(workload->listed, workload->count);
+	free(workload->captures);
 	free(workload->address);
 	free(workload);
 }
@@ -168,6 +175,14 @@ static void on_read(struct td_ticdc_reader *reader, const struct td_error *err, 
 		read_more(workload);
 }
 
+static const char *owner_address(const struct workload *workload)
+{
+	for (size_t i = 0; i < workload->capture_count; i++)
+		if (strcmp(workload->captures[i].id, workload->coordinator) == 0)
+			return workload->captures[i].address;
+	return "";
+}
+
 /* Keeps the readers busy, and goes on when the last one is done. */
 static void read_more(struct workload *workload)
 {
@@ -180,9 +195,12 @@ static void read_more(struct workload *workload)
 						   .name = workload->listed[workload->next].name,
 						   .address = workload->address,
 						   .done = on_read,
-						   .userdata = workload};
+						   .userdata = workload,
+						   .captures = workload->captures,
+						   .capture_count = workload->capture_count,
+						   .owner = owner_address(workload)};
 		workload->active++;
-		if (!td_ticdc_reader_start(reader)) {
+		if (!(workload->classic ? td_ticdc_classic_reader_start(reader) : td_ticdc_reader_start(reader))) {
 			fail_nomem(workload);
 			return;
 		}
@@ -207,31 +225,49 @@ static void on_changefeeds(const struct td_http_response *response, const struct
 		read_more(workload);
 }
 
-static void on_captures(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+static void ask_changefeeds(struct workload *workload)
 {
-	struct workload *workload = userdata;
-	struct td_ticdc_capture *captures = NULL;
-	struct td_error err = *transport;
-	size_t count = 0;
-
-	if (err.code == TD_OK && td_ticdc_decode_captures(response, &captures, &count, &err) == TD_OK)
-		(void)find_coordinator(captures, count, workload->coordinator, &err);
-	free(captures);
-	if (err.code != TD_OK)
-		fail(workload, &err, "captures");
-	else if (!ask(workload, TD_ENDPOINT_CHANGEFEEDS, "/api/v2/changefeeds?state=all&keyspace=default&namespace=default",
-		      on_changefeeds))
+	if (!ask(workload, TD_ENDPOINT_CHANGEFEEDS, "/api/v2/changefeeds?state=all&keyspace=default&namespace=default",
+		 on_changefeeds))
 		fail_nomem(workload);
 }
 
-struct td_ticdc_call *td_ticdc_observe_workload(struct td_ticdc_client *c, const char *address, td_ticdc_workload_fn done,
-						void *userdata)
+static void on_health(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+{
+	struct workload *workload = userdata;
+	struct td_error err = *transport;
+
+	if (err.code != TD_OK || td_ticdc_decode_accepted(response, &err) != TD_OK)
+		fail(workload, &err, "health");
+	else
+		ask_changefeeds(workload);
+}
+
+static void on_captures(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+{
+	struct workload *workload = userdata;
+	struct td_error err = *transport;
+
+	if (err.code == TD_OK &&
+	    td_ticdc_decode_captures(response, &workload->captures, &workload->capture_count, &err) == TD_OK)
+		(void)find_coordinator(workload->captures, workload->capture_count, workload->coordinator, &err);
+	if (err.code != TD_OK)
+		fail(workload, &err, "captures");
+	else if (!workload->classic)
+		ask_changefeeds(workload);
+	else if (!ask(workload, TD_ENDPOINT_HEALTH, "/api/v2/health", on_health))
+		fail_nomem(workload);
+}
+
+struct td_ticdc_call *td_ticdc_observe_workload(struct td_ticdc_client *c, enum td_family family, const char *address,
+						td_ticdc_workload_fn done, void *userdata)
 {
 	struct workload *workload = calloc(1, sizeof(*workload));
 
 	if (!workload)
 		return NULL;
 	td_ticdc_call_init(&workload->call, c, destroy);
+	workload->classic = family == TD_FAMILY_CLASSIC;
 	workload->done = done;
 	workload->userdata = userdata;
 	workload->address = strdup(address);

@@ -94,3 +94,39 @@ char *td_ticdc_changefeed_path(const char *name, const char *resource, const cha
 	td_buf_done(&path);
 	return taken;
 }
+
+char *td_ticdc_classic_move_path(const char *name)
+{
+	static const char namespace_[] = "default/";
+	size_t skip = sizeof(namespace_) - 1;
+	struct td_buf path;
+	char *taken;
+	bool whole;
+
+	if (strncmp(name, namespace_, skip) != 0)
+		return NULL;
+	td_buf_init(&path, PATH_BYTES_MAX);
+	whole = td_buf_append_text(&path, "/api/v1/changefeeds/") &&
+		append_encoded(&path, name + skip, strlen(name + skip)) && td_buf_append_text(&path, "/tables/move_table");
+	taken = whole ? td_buf_take(&path) : NULL;
+	td_buf_done(&path);
+	return taken;
+}
+
+char *td_ticdc_processor_path(const char *name, const char *capture)
+{
+	const char *slash = strchr(name, '/');
+	struct td_buf path;
+	char *taken;
+	bool whole;
+
+	if (!slash)
+		return NULL;
+	td_buf_init(&path, PATH_BYTES_MAX);
+	whole = td_buf_append_text(&path, "/api/v2/processors/") && append_encoded(&path, slash + 1, strlen(slash + 1)) &&
+		td_buf_append_text(&path, "/") && append_encoded(&path, capture, strlen(capture)) &&
+		td_buf_append_text(&path, "?namespace=") && append_encoded(&path, name, (size_t)(slash - name));
+	taken = whole ? td_buf_take(&path) : NULL;
+	td_buf_done(&path);
+	return taken;
+}

@@ -10,6 +10,13 @@
  * takes: no "keyspace/id", too long, or out of memory. The caller frees. */
 char *td_ticdc_changefeed_path(const char *name, const char *resource, const char *query);
 
+/* The path of the classic family's move_table (contract 5). NULL as above, and when the namespace is not "default", which it
+ * does not know. */
+char *td_ticdc_classic_move_path(const char *name);
+
+/* The path of what a capture's processor of a changefeed does (classic family). NULL as above. */
+char *td_ticdc_processor_path(const char *name, const char *capture);
+
 /* Appends the header "Authorization: Basic ...". The password is the file's text up to its last line ends; NULL: empty. It
  * is read here, each time. The caller wipes what was appended. False with *err set. */
 bool td_ticdc_put_authorization(const char *user, const char *password_file, struct td_buf *into, struct td_error *err);

@@ -32,9 +32,10 @@ void td_ticdc_witness_read(struct td_ticdc_witness *ret, const struct td_ticdc_s
 
 	if (before->id[0] == '\0' || after->id[0] == '\0') {
 		td_ticdc_witness_unknown(ret, "the process has no capture id yet");
-	} else if (strcmp(before->id, after->id) != 0 || before->pid != after->pid) {
+	} else if (strcmp(before->id, after->id) != 0 || before->pid != after->pid ||
+		   before->has_liveness != after->has_liveness) {
 		td_ticdc_witness_unknown(ret, "another capture answered after the scrape than before it");
-	} else if (!td_ticdc_metrics_finish(metrics, &reading, why, sizeof(why))) {
+	} else if (!td_ticdc_metrics_finish(metrics, !after->has_liveness, &reading, why, sizeof(why))) {
 		td_ticdc_witness_unknown(ret, why);
 	} else {
 		*ret = (struct td_ticdc_witness){.status = *after};

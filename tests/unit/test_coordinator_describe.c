@@ -105,7 +105,7 @@ static void an_ended_request_says_why_and_what_remained(void **state)
 		{TD_PHASE_FAILED, TD_REASON_CAPTURE_NOT_FOUND, {"spec.captureID", "\"a\""}},
 		{TD_PHASE_FAILED, TD_REASON_NO_DESTINATION, {"no other capture", "pod-a"}},
 		{TD_PHASE_UNSUPPORTED, TD_REASON_FAKE_DRAIN, {"N0", "3 maintainers", "not believed"}},
-		{TD_PHASE_UNSUPPORTED, TD_REASON_CLASSIC, {"classic", "41 tables"}},
+		{TD_PHASE_UNSUPPORTED, TD_REASON_MIXED_VERSIONS, {"older build", "3 maintainers", "41 dispatchers"}},
 		{TD_PHASE_CANCELLED, TD_REASON_DRY_RUN, {"dry run", "10 maintainers", "nothing was moved"}},
 		{TD_PHASE_TIMED_OUT, TD_REASON_DEADLINE, {"deadline", "3 maintainers", "41 dispatchers"}},
 	};

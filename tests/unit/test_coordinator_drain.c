@@ -154,8 +154,10 @@ static void a_zero_without_draining_first_is_the_legacy_fallback_and_not_believe
 	start(TD_FAMILY_NATIVE);
 	empty();
 	f.process.liveness = TD_ALIVE;
-	fixture_run(&f, 60000);
+	fixture_run(&f, 10000);
 	assert_phase(&f, "u", TD_PHASE_VERIFYING, TD_REASON_WITNESSES_DISAGREE);
+	fixture_run(&f, 10000);
+	assert_phase(&f, "u", TD_PHASE_UNSUPPORTED, TD_REASON_MIXED_VERSIONS);
 }
 
 static void a_coordinator_failover_in_the_last_moment_begins_the_proof_anew(void **state)

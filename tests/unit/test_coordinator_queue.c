@@ -245,24 +245,17 @@ static void a_native_slot_is_waited_for_and_its_holder_named_without_a_flood_of_
 	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
 }
 
-static void families_that_cannot_be_drained_say_so_and_what_remains(void **state)
+static void a_family_that_cannot_be_drained_says_so_and_what_remains(void **state)
 {
-	static const struct {
-		enum td_family family;
-		enum td_reason reason;
-	} cases[] = {{TD_FAMILY_FAKE_DRAIN, TD_REASON_FAKE_DRAIN}, {TD_FAMILY_CLASSIC, TD_REASON_CLASSIC}};
-
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		fixture_new_leader(&f);
-		f.family = cases[i].family;
-		f.process.counts = (struct td_counts){.maintainers = 2, .dispatchers = 3};
-		request("u", "pod-a", 1);
-		fixture_run(&f, 5000);
-		assert_phase(&f, "u", TD_PHASE_UNSUPPORTED, cases[i].reason);
-		assert_int_equal(fixture_view(&f, "u")->remaining.dispatchers, 3);
-		assert_int_equal(f.emitted[TD_EFFECT_NATIVE_DRAIN], 0);
-	}
+	fixture_new_leader(&f);
+	f.family = TD_FAMILY_FAKE_DRAIN;
+	f.process.counts = (struct td_counts){.maintainers = 2, .dispatchers = 3};
+	request("u", "pod-a", 1);
+	fixture_run(&f, 5000);
+	assert_phase(&f, "u", TD_PHASE_UNSUPPORTED, TD_REASON_FAKE_DRAIN);
+	assert_int_equal(fixture_view(&f, "u")->remaining.dispatchers, 3);
+	assert_int_equal(f.emitted[TD_EFFECT_NATIVE_DRAIN], 0);
 }
 
 static void a_deadline_in_the_past_ends_it_before_it_begins(void **state)
@@ -399,7 +392,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(when_all_pods_terminate_there_is_no_destination, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_native_slot_is_waited_for_and_its_holder_named_without_a_flood_of_writes,
 						setup, teardown),
-		cmocka_unit_test_setup_teardown(families_that_cannot_be_drained_say_so_and_what_remains, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_family_that_cannot_be_drained_says_so_and_what_remains, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_in_the_past_ends_it_before_it_begins, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_is_kept_whatever_else_is_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_drain_found_in_the_middle_comes_first_and_another_such_keeps_its_phase,

@@ -203,6 +203,7 @@ static void where_ticdc_places_nothing_is_placed_or_settled(void **state)
 	(void)state;
 	start(1, "");
 	f.family = TD_FAMILY_NATIVE;
+	f.answer = 1;
 	f.process.counts.dispatchers = 1;
 	fixture_run(&f, 60000);
 	assert_int_equal(f.emitted[TD_EFFECT_PLACE_MAINTAINER], 0);

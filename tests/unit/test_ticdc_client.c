@@ -139,7 +139,6 @@ static void drain_tells_answers_and_refusals(void **state)
 		 TD_ERR_HTTP,
 		 -1,
 		 "CDC:ErrServerIsNotReady"},
-		{{{0, "POST /nothing", 0, 200, "", ""}}, TD_ERR_HTTP, -1, ""}, /* gin's 404 */
 		{{{0, "PUT /api/v1/captures/drain", 0, 0, "", ""}}, TD_ERR_TIMEOUT, -1, ""},
 		{{{0, "PUT /api/v1/captures/drain", 0, -1, "", ""}}, TD_ERR_TRANSPORT, -1, ""},
 	};
@@ -162,6 +161,64 @@ static void drain_tells_answers_and_refusals(void **state)
 	}
 }
 
+/* The classic family has two routes; a build that does not know the first is asked by the second, once. */
+static void drain_is_asked_by_the_other_route_of_a_build_that_lacks_the_first(void **state)
+{
+	static const struct rule answers[] = {
+		{0, "POST /api/v2/captures/" ID "/drain", 0, 202, JSON, "{\"current_table_count\":7}"}, {0}};
+	struct peer *peer = *state;
+	struct outcome outcome = expect(peer);
+
+	peer_script(peer, answers);
+	assert_non_null(td_ticdc_put_drain(peer->client, peer->nodes[0].address, ID, on_drain, &outcome));
+	peer_run(peer);
+	assert_int_equal(outcome.err.code, TD_OK);
+	assert_int_equal(outcome.answer, 7);
+	assert_string_equal(td_buf_text(&peer->log), "0 PUT /api/v1/captures/drain {\"capture_id\":\"" ID "\"}\n"
+						     "0 POST /api/v2/captures/" ID "/drain\n");
+	outcome = expect(peer);
+	peer_script(peer, NULL);
+	assert_non_null(td_ticdc_put_drain(peer->client, peer->nodes[0].address, ID, on_drain, &outcome));
+	peer_run(peer);
+	assert_int_equal(outcome.err.code, TD_ERR_HTTP);
+	assert_int_equal(outcome.answer, -1);
+}
+
+/* Of the classic family: the v1 route, asynchronous, of namespace "default" only. */
+static void a_classic_move_is_queued_by_202_alone(void **state)
+{
+	static const struct {
+		int status;
+		enum td_error_code code;
+	} cases[] = {
+		{202, TD_OK}, {200, TD_ERR_PROTOCOL}, {204, TD_ERR_PROTOCOL}, {400, TD_ERR_HTTP}, {500, TD_ERR_TRANSPORT}};
+	struct peer *peer = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct rule rules[] = {
+			{0, "POST /api/v1/changefeeds/cf-01/tables/move_table", 0, cases[i].status, "", ""}, {0}};
+		struct outcome outcome = expect(peer);
+
+		peer_script(peer, rules);
+		assert_non_null(td_ticdc_post_move_table(peer->client, TD_FAMILY_CLASSIC, peer->nodes[0].address,
+							 "default/cf-01", 5, 0, ID, on_accept, &outcome));
+		peer_run(peer);
+		assert_int_equal(outcome.err.code, cases[i].code);
+		assert_string_equal(td_buf_text(&peer->log), "0 POST /api/v1/changefeeds/cf-01/tables/move_table "
+							     "{\"capture_id\":\"" ID "\",\"table_id\":5}\n");
+	}
+	{
+		struct outcome outcome = expect(peer);
+
+		peer_script(peer, NULL);
+		assert_non_null(td_ticdc_post_move_table(peer->client, TD_FAMILY_CLASSIC, peer->nodes[0].address,
+							 "other/cf-01", 5, 0, ID, on_accept, &outcome));
+		peer_run(peer);
+		assert_int_equal(outcome.err.code, TD_ERR_INVALID);
+		assert_string_equal(td_buf_text(&peer->log), "");
+	}
+}
+
 static void changes_are_sent_as_the_contract_says(void **state)
 {
 	static const struct rule rules[] = {{ANY, "POST *", 0, 200, JSON, "{}"}, {0}};
@@ -171,8 +228,8 @@ static void changes_are_sent_as_the_contract_says(void **state)
 
 	peer_script(peer, rules);
 	assert_non_null(td_ticdc_post_resign(peer->client, peer->nodes[0].address, on_accept, &outcome));
-	assert_non_null(td_ticdc_post_move_table(peer->client, peer->nodes[1].address, "ks 1/cf-01", INT64_MAX, 1, ID,
-						 on_accept, &outcome));
+	assert_non_null(td_ticdc_post_move_table(peer->client, TD_FAMILY_NATIVE, peer->nodes[1].address, "ks 1/cf-01",
+						 INT64_MAX, 1, ID, on_accept, &outcome));
 	assert_non_null(
 		td_ticdc_post_move_maintainer(peer->client, peer->nodes[2].address, "default/cf", ID, on_accept, &outcome));
 	peer_run(peer);
@@ -194,8 +251,8 @@ static void requests_that_cannot_be_made_fail_later(void **state)
 	peer_script(peer, NULL);
 	assert_non_null(td_ticdc_put_drain(peer->client, peer->nodes[0].address, "a\",\"b", on_drain, &outcome));
 	assert_non_null(td_ticdc_put_drain(peer->client, peer->nodes[0].address, "", on_drain, &outcome));
-	assert_non_null(
-		td_ticdc_post_move_table(peer->client, peer->nodes[0].address, "no-slash", 1, 0, ID, on_accept, &outcome));
+	assert_non_null(td_ticdc_post_move_table(peer->client, TD_FAMILY_NATIVE, peer->nodes[0].address, "no-slash", 1, 0,
+						 ID, on_accept, &outcome));
 	assert_non_null(td_ticdc_post_move_maintainer(peer->client, peer->nodes[0].address, "d/cf", "x&mode=1", on_accept,
 						      &outcome));
 	assert_non_null(td_ticdc_get_status(peer->client, "evil/path:80", NULL, on_status, &outcome));
@@ -276,7 +333,7 @@ static void requests_are_counted_by_endpoint(void **state)
 			drain = td_ticdc_requests(peer->client, i, &name);
 	}
 	assert_int_equal(drain, 2);
-	assert_int_equal(sum, 3);
+	assert_int_equal(sum, 5); /* each drain is answered 404, and asked by the second route */
 }
 
 static char seen_authorization[128];
@@ -342,6 +399,8 @@ int main(void)
 		peer_test(status_is_read_and_host_is_the_advertise_address),
 		peer_test(connect_to_changes_the_connection_not_the_host),
 		peer_test(drain_tells_answers_and_refusals),
+		peer_test(drain_is_asked_by_the_other_route_of_a_build_that_lacks_the_first),
+		peer_test(a_classic_move_is_queued_by_202_alone),
 		peer_test(changes_are_sent_as_the_contract_says),
 		peer_test(requests_that_cannot_be_made_fail_later),
 		peer_test(refused_connection_is_definite),

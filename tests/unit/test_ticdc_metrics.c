@@ -44,7 +44,7 @@ static bool read_pieces(const char *text, size_t len, size_t piece, struct td_ti
 	td_ticdc_metrics_init(&metrics);
 	for (size_t at = 0; at < len; at += piece)
 		(void)td_ticdc_metrics_feed(&metrics, text + at, len - at < piece ? len - at : piece);
-	known = td_ticdc_metrics_finish(&metrics, ret, why, size);
+	known = td_ticdc_metrics_finish(&metrics, false, ret, why, size);
 	td_ticdc_metrics_done(&metrics);
 	return known;
 }
@@ -81,7 +81,7 @@ static void metrics_read_the_same_at_every_cut(void **state)
 		assert_true(td_ticdc_metrics_feed(&metrics, scrape, cut));
 		assert_true(td_ticdc_metrics_feed(&metrics, "", 0));
 		assert_true(td_ticdc_metrics_feed(&metrics, scrape + cut, len - cut));
-		assert_true(td_ticdc_metrics_finish(&metrics, &reading, why, sizeof(why)));
+		assert_true(td_ticdc_metrics_finish(&metrics, false, &reading, why, sizeof(why)));
 		assert_scrape(&reading);
 		td_ticdc_metrics_done(&metrics);
 	}
@@ -250,6 +250,44 @@ static void metrics_skip_long_lines_unless_they_matter(void **state)
 	}
 }
 
+/* The classic family counts tables, and exports but one sentinel; where both architectures speak nobody is believed. */
+static void metrics_of_the_classic_family_count_tables(void **state)
+{
+	static const struct {
+		const char *text;
+		bool classic, known;
+		uint32_t tables;
+	} cases[] = {
+		{"ticdc_owner_ownership_counter 0\n", true, true, 0},
+		{"ticdc_owner_ownership_counter 7\nticdc_processor_num_of_tables{namespace=\"default\",changefeed=\"x\"} 3\n"
+		 "ticdc_processor_num_of_tables{namespace=\"other\",changefeed=\"y\"} 4\n",
+		 true, true, 7},
+		{"ticdc_processor_num_of_tables{changefeed=\"x\"} 0\n", true, false, 0},
+		{"ticdc_owner_ownership_counter 7\nticdc_processor_num_of_tables{changefeed=\"x\"} NaN\n", true, false, 0},
+		{"ticdc_owner_ownership_counter 7\nticdc_processor_num_of_tables{changefeed=\"x\"} -1\n", true, false, 0},
+		{"ticdc_owner_ownership_counter 7\nticdc_dispatcher_event_collector_registered_dispatcher_count 0\n", true,
+		 false, 0},
+		{"ticdc_owner_ownership_counter 7\nticdc_changefeed_maintainer_counter{changefeed=\"x\"} 0\n", true, false,
+		 0},
+		{"ticdc_owner_ownership_counter 7\n", false, false, 0},
+	};
+	struct td_ticdc_metrics metrics;
+	struct td_ticdc_reading reading;
+	char why[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool known;
+
+		td_ticdc_metrics_init(&metrics);
+		(void)td_ticdc_metrics_feed(&metrics, cases[i].text, strlen(cases[i].text));
+		known = td_ticdc_metrics_finish(&metrics, cases[i].classic, &reading, why, sizeof(why));
+		if (known != cases[i].known || (known && reading.counts.dispatchers != cases[i].tables))
+			fail_msg("case %zu: %s", i, known ? "another count" : why);
+		td_ticdc_metrics_done(&metrics);
+	}
+}
+
 static void metrics_stop_at_the_body_limit(void **state)
 {
 	static char piece[1 << 20];
@@ -265,7 +303,7 @@ static void metrics_stop_at_the_body_limit(void **state)
 		fed += sizeof(piece);
 	assert_true(fed == TD_TICDC_METRICS_BODY_MAX);
 	assert_false(td_ticdc_metrics_feed(&metrics, "\n", 1));
-	assert_false(td_ticdc_metrics_finish(&metrics, &reading, why, sizeof(why)));
+	assert_false(td_ticdc_metrics_finish(&metrics, false, &reading, why, sizeof(why)));
 	td_ticdc_metrics_done(&metrics);
 }
 
@@ -281,6 +319,7 @@ int main(void)
 		cmocka_unit_test(metrics_sums_stay_in_range),
 		cmocka_unit_test(metrics_carriage_returns_do_no_harm),
 		cmocka_unit_test(metrics_skip_long_lines_unless_they_matter),
+		cmocka_unit_test(metrics_of_the_classic_family_count_tables),
 		cmocka_unit_test(metrics_stop_at_the_body_limit),
 	};
 

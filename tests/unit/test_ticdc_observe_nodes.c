@@ -49,9 +49,9 @@ static struct outcome observe(struct peer *peer, const struct rule *rules)
 static void nodes_are_sorted_and_speak_for_themselves(void **state)
 {
 	static const struct rule rules[] = {{0, "GET /api/v2/captures", 0, 200, JSON, THREE("false", "true", "false")},
-					    {0, "GET /status", 0, 200, JSON, STATUS("a", "false", "2")},
-					    {1, "GET /status", 0, 200, JSON, STATUS("b", "true", "0")},
-					    {2, "GET /status", 0, 200, JSON, STATUS("c", "false", "1")},
+					    {0, "GET /api/v2/status", 0, 200, JSON, STATUS("a", "false", "2")},
+					    {1, "GET /api/v2/status", 0, 200, JSON, STATUS("b", "true", "0")},
+					    {2, "GET /api/v2/status", 0, 200, JSON, STATUS("c", "false", "1")},
 					    {0}};
 	struct outcome outcome = observe(*state, rules);
 
@@ -63,9 +63,9 @@ static void nodes_that_do_not_answer_are_not_alive_not_gone(void **state)
 {
 	static const struct rule rules[] = {
 		{0, "GET /api/v2/captures", 0, 200, JSON, THREE("true", "false", "false")},
-		{0, "GET /status", 0, 200, JSON, STATUS("a", "true", "0")},
-		{1, "GET /status", 0, 0, "", ""},			     /* hangs */
-		{2, "GET /status", 0, 200, JSON, STATUS("z", "false", "0")}, /* restarted: another id */
+		{0, "GET /api/v2/status", 0, 200, JSON, STATUS("a", "true", "0")},
+		{1, "GET /api/v2/status", 0, 0, "", ""},			    /* hangs */
+		{2, "GET /api/v2/status", 0, 200, JSON, STATUS("z", "false", "0")}, /* restarted: another id */
 		{0}};
 	struct outcome outcome = observe(*state, rules);
 
@@ -78,7 +78,7 @@ static void nodes_of_an_address_listed_twice_are_told_apart_by_id(void **state)
 	static const struct rule rules[] = {
 		{0, "GET /api/v2/captures", 0, 200, JSON,
 		 "{\"total\":2,\"items\":[" CAPTURE("old", "false", "@1") "," CAPTURE("new", "true", "@1") "]}"},
-		{1, "GET /status", 0, 200, JSON, STATUS("new", "true", "0")},
+		{1, "GET /api/v2/status", 0, 200, JSON, STATUS("new", "true", "0")},
 		{0}};
 	struct outcome outcome = observe(*state, rules);
 
@@ -103,9 +103,9 @@ static void coordinator_is_known_only_when_undisputed(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct rule rules[] = {{0, "GET /api/v2/captures", 0, 200, JSON, cases[i].list},
-					     {0, "GET /status", 0, 200, JSON, cases[i].a},
-					     {1, "GET /status", 0, 200, JSON, cases[i].b},
-					     {2, "GET /status", 0, 200, JSON, STATUS("c", "false", "0")},
+					     {0, "GET /api/v2/status", 0, 200, JSON, cases[i].a},
+					     {1, "GET /api/v2/status", 0, 200, JSON, cases[i].b},
+					     {2, "GET /api/v2/status", 0, 200, JSON, STATUS("c", "false", "0")},
 					     {0}};
 		struct outcome outcome = observe(*state, rules);
 
@@ -144,7 +144,7 @@ static void nodes_are_asked_eight_at_a_time(void **state)
 	char list[8192];
 	int used = snprintf(list, sizeof(list), "{\"total\":30,\"items\":[");
 	struct rule rules[] = {{0, "GET /api/v2/captures", 0, 200, JSON, list},
-			       {ANY, "GET /status", 0, 200, JSON, STATUS("n07", "false", "0")},
+			       {ANY, "GET /api/v2/status", 0, 200, JSON, STATUS("n07", "false", "0")},
 			       {0}};
 	struct outcome outcome;
 
@@ -163,7 +163,7 @@ static void nodes_are_asked_eight_at_a_time(void **state)
 static void nodes_cancelled_half_way_stay_silent(void **state)
 {
 	static const struct rule rules[] = {{0, "GET /api/v2/captures", 0, 200, JSON, THREE("true", "false", "false")},
-					    {ANY, "GET /status", 0, 0, "", ""},
+					    {ANY, "GET /api/v2/status", 0, 0, "", ""},
 					    {0}};
 	struct peer *peer = *state;
 	struct outcome outcome = {.peer = peer};

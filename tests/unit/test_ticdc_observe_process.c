@@ -58,6 +58,27 @@ static void process_is_read_status_first_and_last(void **state)
 	assert_string_equal(td_buf_text(&peer->log), "0 GET /status\n0 GET /metrics\n0 GET /status\n");
 }
 
+#define CLASSIC(id) "{\"version\":\"v8.5.0\",\"git_hash\":\"x\",\"id\":\"" id "\",\"pid\":7,\"is_owner\":false}"
+
+/* A status without liveness is the classic family's; one that loses or gains it between two looks is nobody's. */
+static void process_of_the_classic_family_counts_tables(void **state)
+{
+	static const char tables[] = "ticdc_owner_ownership_counter 0\nticdc_processor_num_of_tables{changefeed=\"x\"} 9\n";
+	static const struct rule classic[] = {
+		{0, "GET /status", 0, 200, JSON, CLASSIC("a")}, {0, "GET /metrics", 0, 200, TEXT, tables}, {0}};
+	static const struct rule changing[] = {{0, "GET /status", 1, 200, JSON, CLASSIC("a")},
+					       {0, "GET /status", 0, 200, JSON, STATUS("a", "7", "0")},
+					       {0, "GET /metrics", 0, 200, TEXT, tables},
+					       {0}};
+	struct outcome outcome = observe(*state, classic);
+
+	assert_true(outcome.view.known);
+	assert_int_equal(outcome.view.liveness, -1);
+	assert_int_equal(outcome.view.counts.dispatchers, 9);
+	outcome = observe(*state, changing);
+	assert_false(outcome.view.known);
+}
+
 static void process_is_unknown_whatever_goes_wrong(void **state)
 {
 	static const struct rule good_status = {0, "GET /status", 0, 200, JSON, STATUS("a", "7", "1")};
@@ -150,9 +171,8 @@ static void process_cancelled_at_any_request_stays_silent(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		peer_test(process_is_read_status_first_and_last),
-		peer_test(process_is_unknown_whatever_goes_wrong),
-		peer_test(process_reads_a_long_scrape_as_it_comes),
+		peer_test(process_is_read_status_first_and_last),	  peer_test(process_is_unknown_whatever_goes_wrong),
+		peer_test(process_of_the_classic_family_counts_tables),	  peer_test(process_reads_a_long_scrape_as_it_comes),
 		peer_test(process_cancelled_at_any_request_stays_silent),
 	};
 

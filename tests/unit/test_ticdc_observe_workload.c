@@ -59,7 +59,8 @@ static struct outcome observe(struct peer *peer, const struct rule *rules)
 	struct outcome outcome = {.peer = peer};
 
 	peer_script(peer, rules);
-	assert_non_null(td_ticdc_observe_workload(peer->client, peer->nodes[0].address, on_workload, &outcome));
+	assert_non_null(
+		td_ticdc_observe_workload(peer->client, TD_FAMILY_NATIVE, peer->nodes[0].address, on_workload, &outcome));
 	assert_int_equal(outcome.calls, 0);
 	peer_run(peer);
 	assert_int_equal(outcome.calls, 1);
@@ -207,7 +208,7 @@ static void workload_cancelled_or_failed_half_way_stays_silent(void **state)
 	outcome = (struct outcome){.peer = peer};
 	rules[2].status = 0;
 	peer_script(peer, rules);
-	call = td_ticdc_observe_workload(peer->client, peer->nodes[0].address, on_workload, &outcome);
+	call = td_ticdc_observe_workload(peer->client, TD_FAMILY_NATIVE, peer->nodes[0].address, on_workload, &outcome);
 	assert_non_null(call);
 	while (!strstr(td_buf_text(&peer->log), "cf-1"))
 		event_base_loop(td_loop_event_base(peer->loop), EVLOOP_ONCE);
