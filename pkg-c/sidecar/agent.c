@@ -10,6 +10,7 @@
 
 #define IDLE_LOOK_MS 1000	/* while a hook waits: deadlines, and retries of whatever failed */
 #define POLICY_DELAY_MAX_MS 500 /* after the deadline: the coordinator's own word is better than ours, if it comes */
+#define GONE_LOOKS_MAX 3	/* reads of our process, before it is believed that no other capture runs in it */
 #define HOOK_DELAY_MAX_MS 3000	/* after the deadline: the hook waits for us this much longer before it goes by itself */
 
 void td_agent_look_later(struct td_agent *agent, int64_t delay_ms)
@@ -135,6 +136,27 @@ static bool own_request(const struct td_agent *agent, struct td_drain_object *re
 	return object && td_drain_read(ret, object, &err) && ret->pod && strcmp(ret->pod, agent->options.pod_name) == 0;
 }
 
+/* The capture that was drained has left, but this process may go on as another one: the classic family takes a new id when it loses
+ * its etcd session. */
+static bool is_gone(const struct td_drain_object *request)
+{
+	return request->phase == TD_PHASE_FAILED && strcmp(request->reason, td_reason_name(TD_REASON_CAPTURE_GONE)) == 0;
+}
+
+static void ask_for_another(struct td_agent *agent, const struct td_process_view *process,
+			    const struct td_drain_object *request)
+{
+	char text[TD_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "capture %s has %u maintainers and %u dispatchers after capture %s %s: again",
+		       process->capture, process->counts.maintainers, process->counts.dispatchers, request->status_capture,
+		       is_gone(request) ? "left" : "was drained");
+	td_log(TD_LOG_WARN, "proof_void", "pod", agent->options.pod_name, "message", text, NULL);
+	agent->attempt++;
+	agent->gone_looks = 0;
+	agent->last_answer[0] = '\0'; /* it was about that proof */
+}
+
 /* Our own word of the process, right before the gate opens. */
 static void on_process(const struct td_process_view *process, void *userdata)
 {
@@ -142,28 +164,28 @@ static void on_process(const struct td_process_view *process, void *userdata)
 	const struct td_counts *counts = &process->counts;
 	bool empty = process->known && !counts->maintainers && !counts->dispatchers && !counts->triggers && !counts->brokers;
 	struct td_drain_object request;
-	char text[TD_TEXT_MAX];
 
 	agent->looking = NULL;
 	agent->look_not_before_ms = td_loop_now_ms(agent->options.loop) + TD_AGENT_LOOK_AGAIN_MS;
-	if (!own_request(agent, &request) || request.phase != TD_PHASE_DRAINED) {
+	if (!own_request(agent, &request) || (request.phase != TD_PHASE_DRAINED && !is_gone(&request))) {
 		td_agent_look_later(agent, 0);
 		return;
 	}
 	td_release_last_look_text(process, agent->last_answer, sizeof(agent->last_answer));
-	if (empty && strcmp(process->capture, request.status_capture) == 0) {
+	if (is_gone(&request)) {
+		agent->gone_looks++;
+		if (process->known && strcmp(process->capture, request.status_capture) != 0)
+			ask_for_another(agent, process, &request);
+		else if (process->known)
+			agent->gone_looks = GONE_LOOKS_MAX;
+	} else if (empty && strcmp(process->capture, request.status_capture) == 0) {
 		agent->last_look = *process;
 		(void)td_text_copy(agent->last_capture, sizeof(agent->last_capture), process->capture);
 		agent->last_look.capture = agent->last_capture;
 		agent->last_look.why = "";
 		td_agent_release_drained(agent, &request);
 	} else if (process->known) { /* work came back, or another process runs here now: the proof is void */
-		(void)snprintf(text, sizeof(text),
-			       "capture %s has %u maintainers and %u dispatchers after capture %s was drained: again",
-			       process->capture, counts->maintainers, counts->dispatchers, request.status_capture);
-		td_log(TD_LOG_WARN, "proof_void", "pod", agent->options.pod_name, "message", text, NULL);
-		agent->attempt++;
-		agent->last_answer[0] = '\0'; /* it was about that proof */
+		ask_for_another(agent, process, &request);
 	} else {
 		td_log(TD_LOG_WARN, "last_look_failed", "pod", agent->options.pod_name, "error", process->why, NULL);
 	}
@@ -207,11 +229,11 @@ static void tell_progress(struct td_agent *agent, const struct td_drain_object *
 	td_agent_log_waiting(agent, phase, request ? request->reason : "", message, deadline);
 }
 
-/* Ends that we do not believe while we have time left: that the deadline has passed (the coordinator's clock may be fast), and that
- * there is no such pod (we run in it). */
-static bool has_ended(const struct td_drain_object *request, int64_t left_ms)
+/* Ends that we do not believe while we have time left: that the deadline has passed (the coordinator's clock may be fast), that there
+ * is no such pod (we run in it), and that the capture is gone, before we have looked for another one here. */
+static bool has_ended(const struct td_agent *agent, const struct td_drain_object *request, int64_t left_ms)
 {
-	bool doubtful = request->phase == TD_PHASE_TIMED_OUT ||
+	bool doubtful = request->phase == TD_PHASE_TIMED_OUT || (is_gone(request) && agent->gone_looks < GONE_LOOKS_MAX) ||
 			strcmp(request->reason, td_reason_name(TD_REASON_POD_NOT_FOUND)) == 0;
 
 	return td_phase_is_final(request->phase) && request->phase != TD_PHASE_DRAINED && !(doubtful && left_ms > 0);
@@ -233,9 +255,9 @@ static void guard(struct td_agent *agent, const struct td_pod *pod)
 		agent->guarded_since_ms = td_loop_now_ms(agent->options.loop);
 	if (!exists)
 		td_agent_create_request(agent);
-	if (drained)
+	if (drained || (exists && is_gone(&request)))
 		take_last_look(agent);
-	if (exists && has_ended(&request, left)) {
+	if (exists && has_ended(agent, &request, left)) {
 		td_agent_give_up(agent, td_phase_name(request.phase), &request, request.message);
 	} else if (left <= 0) {
 		td_agent_give_up(agent, "TimedOut", exists ? &request : NULL, why_too_late(agent, exists ? &request : NULL));

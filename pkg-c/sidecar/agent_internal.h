@@ -22,6 +22,7 @@ struct td_agent {
 	bool stopping;
 	bool done;		 /* finished was called */
 	int attempt;		 /* the proof of earlier requests was void */
+	int gone_looks;		 /* after the drained capture has left: reads that showed no other one here */
 	int absences;		 /* consecutive refused connections to our capture while stopping */
 	bool alive_known;	 /* the API server said: this pod is not being deleted */
 	json_t *terminating_pod; /* or that it is: our pod's object; NULL: it did not */

@@ -193,16 +193,22 @@ static void terminate(struct test *test)
 	push_pod(test, td_loop_wall_ms(test->peer.loop) + 60000, 60);
 }
 
-static void push_drain(struct test *test, const char *name, const char *phase, const char *capture, const char *message)
+static void push_drain_because(struct test *test, const char *name, const char *phase, const char *reason,
+			       const char *capture, const char *message)
 {
-	json_t *drain = json_pack("{s:{s:s, s:s, s:s, s:o}, s:{s:s}, s:{s:s, s:s, s:s}}", "metadata", "name", name, "uid",
-				  name, "creationTimestamp", "2026-11-23T13:18:38Z", "resourceVersion",
+	json_t *drain = json_pack("{s:{s:s, s:s, s:s, s:o}, s:{s:s}, s:{s:s, s:s, s:s, s:s}}", "metadata", "name", name,
+				  "uid", name, "creationTimestamp", "2026-11-23T13:18:38Z", "resourceVersion",
 				  json_sprintf("%d", ++test->version), "spec", "podName", POD, "status", "phase", phase,
-				  "captureID", capture, "message", message);
+				  "reason", reason, "captureID", capture, "message", message);
 
 	assert_non_null(drain);
 	push(test, test->drain_watch, "ADDED", drain);
 	json_decref(drain);
+}
+
+static void push_drain(struct test *test, const char *name, const char *phase, const char *capture, const char *message)
+{
+	push_drain_because(test, name, phase, "", capture, message);
 }
 
 /* ---- hooks ---- */
@@ -744,6 +750,45 @@ static void process_of_another_capture_voids_the_proof(void **state)
 	next_request_is_made_and_obeyed(test);
 }
 
+/* The classic family's process takes a new id when it loses its session: its pod still holds work. */
+static void process_that_goes_on_as_another_capture_is_drained_again(void **state)
+{
+	struct test *test = *state;
+
+	test->capture = "cap-2";
+	hook_come(test, 0);
+	terminate(test);
+	run_until(test, has_created, 1);
+	push_drain_because(test, REQUEST, "Failed", "CaptureGone", "cap-1", "it left");
+	next_request_is_made_and_obeyed(test);
+}
+
+static void process_that_is_no_other_capture_is_let_go_when_its_own_is_gone(void **state)
+{
+	static const struct {
+		const char *capture;
+		int metrics_status, looks;
+	} cases[] = {{"cap-1", 200, 2}, {"cap-2", 500, 3}}; /* it says so; it cannot be asked */
+
+	for (size_t i = 0; i < 2; i++) {
+		struct test *test;
+
+		assert_int_equal(setup(state), 0);
+		test = *state;
+		test->capture = cases[i].capture;
+		test->metrics_status = cases[i].metrics_status;
+		hook_come(test, 0);
+		terminate(test);
+		run_until(test, has_created, 1);
+		push_drain_because(test, REQUEST, "Failed", "CaptureGone", "cap-1", "it left");
+		(void)run_until_released(test);
+		assert_non_null(strstr(heard(test), "\nopen Failed the pod stops by policy Release after "));
+		assert_int_equal(test->creates, 1);
+		assert_int_equal(test->looks, cases[i].looks);
+		assert_int_equal(teardown(state), 0);
+	}
+}
+
 static void process_that_cannot_be_read_keeps_the_gate_shut(void **state)
 {
 	struct test *test = *state;
@@ -984,6 +1029,8 @@ int main(void)
 		agent_test(work_that_came_back_voids_the_proof),
 		agent_test(dispatchers_alone_void_the_proof_too),
 		agent_test(process_of_another_capture_voids_the_proof),
+		agent_test(process_that_goes_on_as_another_capture_is_drained_again),
+		cmocka_unit_test(process_that_is_no_other_capture_is_let_go_when_its_own_is_gone),
 		agent_test(process_that_cannot_be_read_keeps_the_gate_shut),
 		agent_test(process_without_a_capture_id_keeps_the_gate_shut),
 		cmocka_unit_test(request_that_ended_without_a_proof_releases_with_its_own_words),
