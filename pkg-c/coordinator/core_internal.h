@@ -185,6 +185,9 @@ bool td_drain_family_is_known(struct td_core *core, struct td_request *request);
 /* The evidence as it stands, copied so that the object shows it also after the drain. */
 void td_drain_keep_evidence(struct td_core *core, struct td_request *request);
 
+/* TiCDC's coordinator is known, another than the target, and has been so for two lists. */
+bool td_drain_ownership_is_elsewhere(const struct td_core *core, const struct td_request *request);
+
 /* Begins again, under an epoch of its own, a drain that another coordinator had begun. */
 void td_drain_take_over(struct td_core *core, struct td_request *request);
 
@@ -220,8 +223,11 @@ bool td_native_keep(struct td_core *core);
 bool td_handoff_is_due(const struct td_core *core);
 bool td_handoff_is_worth_it(const struct td_request *request);
 
-/* A step of it; ends the request when it is over. elsewhere: TiCDC's coordinator is certainly another capture. */
-void td_handoff_advance(struct td_core *core, struct td_request *request, bool elsewhere);
+/* Nothing is left that could be moved, nothing moves, or it has been long enough. */
+bool td_handoff_is_over(const struct td_core *core, const struct td_request *request);
+
+/* A step of it. */
+void td_handoff_advance(struct td_core *core, struct td_request *request);
 
 /* Ends a request whose TiCDC cannot move its work, saying what is left. */
 void td_handoff_end(struct td_core *core, struct td_request *request);

@@ -41,11 +41,14 @@ void td_drain_keep_evidence(struct td_core *core, struct td_request *request)
 
 /* The target is TiCDC's coordinator: it cannot be drained as such. Asked once, of the target itself, and only while a list names
  * it: a resign that comes late would depose an innocent successor (contract 7). */
-static void move_coordinator(struct td_core *core, const struct td_request *request)
+static void move_coordinator(struct td_core *core, struct td_request *request)
 {
 	struct td_effect *effect;
 
-	if (strcmp(core->nodes.coordinator, request->capture) != 0)
+	if (core->nodes.coordinator[0] && strcmp(core->nodes.coordinator, request->capture) != 0)
+		return; /* another is, once the next list agrees */
+	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR);
+	if (!core->nodes.coordinator[0])
 		return;
 	if (!td_nodes_has_candidate(&core->nodes, request->capture)) {
 		(void)td_text_copy(core->note, sizeof(core->note), "no other capture is alive");
@@ -154,6 +157,12 @@ static bool needs_no_destination(const struct td_core *core)
 	return looks_empty(core) && core->workload.unplaced_maintainers == 0 && core->workload.unplaced_others == 0;
 }
 
+bool td_drain_ownership_is_elsewhere(const struct td_core *core, const struct td_request *request)
+{
+	return core->nodes.coordinator[0] && strcmp(core->nodes.coordinator, request->capture) != 0 &&
+	       core->nodes.coordinator_reads >= CERTAIN_READS;
+}
+
 /* Everything that ends a drain other than success. True: it ended. */
 static bool has_ended(struct td_core *core, struct td_request *request)
 {
@@ -168,19 +177,9 @@ static bool has_ended(struct td_core *core, struct td_request *request)
 		td_request_finish(core, request, TD_PHASE_FAILED, TD_REASON_NO_DESTINATION, NULL);
 		return true;
 	}
-	return false;
-}
-
-/* False until TiCDC's coordinator is known, another than the target, and has been so for two lists. */
-static bool ownership_is_elsewhere(struct td_core *core, struct td_request *request)
-{
-	bool elsewhere = core->nodes.coordinator[0] && strcmp(core->nodes.coordinator, request->capture) != 0;
-
-	if (elsewhere && core->nodes.coordinator_reads >= CERTAIN_READS)
+	if (request->durable && td_handoff_is_due(core) && td_handoff_is_over(core, request)) {
+		td_handoff_end(core, request);
 		return true;
-	if (!elsewhere) {
-		move_coordinator(core, request);
-		td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_COORDINATOR);
 	}
 	return false;
 }
@@ -224,7 +223,6 @@ static void work(struct td_core *core, struct td_request *request)
 void td_drain_advance(struct td_core *core, struct td_request *request)
 {
 	struct td_node *node = td_nodes_find(&core->nodes, request->capture);
-	bool elsewhere;
 
 	if (has_ended(core, request))
 		return;
@@ -236,14 +234,13 @@ void td_drain_advance(struct td_core *core, struct td_request *request)
 	if (!request->durable || td_phase_is_final(request->phase) || !td_drain_family_is_known(core, request) ||
 	    core->nodes.read_ms < request->since_ms)
 		return;
-	elsewhere = ownership_is_elsewhere(core, request);
-	if (td_handoff_is_due(core)) {
-		td_handoff_advance(core, request, elsewhere);
-	} else if (elsewhere) {
-		if (looks_empty(core) && td_verdict_is_proven(&core->verdict))
-			finish_proven(core, request);
-		else
-			work(core, request);
-	}
+	if (!td_drain_ownership_is_elsewhere(core, request))
+		move_coordinator(core, request);
+	else if (td_handoff_is_due(core))
+		td_handoff_advance(core, request);
+	else if (looks_empty(core) && td_verdict_is_proven(&core->verdict))
+		finish_proven(core, request);
+	else
+		work(core, request);
 	td_drain_keep_evidence(core, request);
 }

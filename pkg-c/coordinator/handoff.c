@@ -41,30 +41,23 @@ static int64_t begun_ms(const struct td_core *core, const struct td_request *req
 	return core->family == TD_FAMILY_FAKE_DRAIN ? request->started_ms : core->verdict.idle_ms + core->options.stall_ms;
 }
 
-/* Nothing is left that could be moved, nothing moves, or it has been long enough. */
-static bool is_over(const struct td_core *core, const struct td_request *request, bool elsewhere)
+bool td_handoff_is_over(const struct td_core *core, const struct td_request *request)
 {
 	const struct td_witness_state *process = &core->verdict.witnesses[TD_WITNESS_PROCESS];
-	bool moved = elsewhere && core->workload.known && core->workload.target_dispatchers == 0 &&
-		     core->operators.count == 0 && process->known && process->counts.dispatchers == 0;
-
+	bool moved = core->workload.known && core->workload.target_dispatchers == 0 && core->operators.count == 0 &&
+		     process->known && process->counts.dispatchers == 0;
 	int64_t begun = begun_ms(core, request);
 	int64_t quiet = request->stall.progress_ms > begun ? request->stall.progress_ms : begun;
 
-	return moved || core->now_ms - quiet >= core->options.stall_ms || core->now_ms - begun >= HANDOFF_MS;
+	return !td_handoff_is_worth_it(request) || (moved && td_drain_ownership_is_elsewhere(core, request)) ||
+	       core->now_ms - quiet >= core->options.stall_ms || core->now_ms - begun >= HANDOFF_MS;
 }
 
-void td_handoff_advance(struct td_core *core, struct td_request *request, bool elsewhere)
+void td_handoff_advance(struct td_core *core, struct td_request *request)
 {
-	if (!td_handoff_is_worth_it(request) || is_over(core, request, elsewhere)) {
-		td_handoff_end(core, request);
-		return;
-	}
 	td_core_want(core, begun_ms(core, request) + HANDOFF_MS);
 	if (core->family == TD_FAMILY_NATIVE)
 		td_native_ask(core, request, core->options.native_poll_ms); /* the older build may leave meanwhile */
-	if (!elsewhere)
-		return;
 	td_drain_observe_workload(core, request, core->options.workload_poll_ms);
 	td_moves_follow_up(core, request);
 	if (core->workload.known)
