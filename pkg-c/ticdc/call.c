@@ -48,6 +48,7 @@ struct td_ticdc_client {
 	int64_t connect_timeout_ms, total_timeout_ms;
 	struct td_ticdc_call *calls;
 	struct td_ticdc_suspects suspects;
+	enum td_ticdc_kernel kernel;
 	uint64_t requests[TD_ENDPOINT_COUNT];
 };
 
@@ -169,6 +170,11 @@ int64_t td_ticdc_call_now_ms(const struct td_ticdc_call *call)
 struct td_ticdc_suspects *td_ticdc_call_suspects(const struct td_ticdc_call *call)
 {
 	return &call->client->suspects;
+}
+
+enum td_ticdc_kernel *td_ticdc_call_kernel(const struct td_ticdc_call *call)
+{
+	return &call->client->kernel;
 }
 
 /* The question is gone before its receiver hears: whatever the receiver does, nothing here is touched afterwards. */

@@ -14,6 +14,7 @@
 
 #include "ticdc/bootstrap.h"
 #include "ticdc/client.h"
+#include "ticdc/keyspaces.h"
 
 /* A table in call.c has the name, method, limits and need for credentials of each. */
 enum td_ticdc_endpoint {
@@ -68,5 +69,8 @@ bool td_ticdc_ask(struct td_ticdc_call *call, const struct td_ticdc_question *qu
 
 int64_t td_ticdc_call_now_ms(const struct td_ticdc_call *call);
 struct td_ticdc_suspects *td_ticdc_call_suspects(const struct td_ticdc_call *call);
+
+/* What the client knows of TiCDC's kernel. Found out by whoever needs it; forgotten when the family is asked for anew. */
+enum td_ticdc_kernel *td_ticdc_call_kernel(const struct td_ticdc_call *call);
 
 #endif

@@ -100,7 +100,7 @@ struct td_ticdc_call *td_ticdc_observe_nodes(struct td_ticdc_client *c, const ch
 
 /* W2: captures, changefeeds (state=all), then of each running one its detail and its tables lists (mode 0, and 1 with redo),
  * then captures again: at most 8 requests at a time. One failed or odd answer makes the whole an error that names it.
- * Lists keyspace "default" only. A changefeed without any table delays a good answer by 30 s (docs/ticdc.md). address: a
+ * A changefeed without any table delays a good answer by 30 s (docs/ticdc.md). address: a
  * live capture, best the coordinator. In the classic family (observe_classic.c) TiCDC must call itself healthy first, and
  * the coordinator counts as every changefeed's maintainer. */
 typedef void (*td_ticdc_workload_fn)(const struct td_workload_view *workload, const struct td_error *err, void *userdata);

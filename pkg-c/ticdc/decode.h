@@ -29,9 +29,10 @@ struct td_ticdc_listed {
 	bool running;
 };
 
-/* Sorted by name. An empty list is a value: a cluster without changefeeds. Release with td_ticdc_listed_free. */
-enum td_error_code td_ticdc_decode_changefeeds(const struct td_http_response *response, struct td_ticdc_listed **ret,
-					       size_t *ret_count, struct td_error *err);
+/* Sorted by name. An empty list is a value: a keyspace without changefeeds. keyspace: the one that was asked for; a changefeed of
+ * another one is an error. Release with td_ticdc_listed_free. */
+enum td_error_code td_ticdc_decode_changefeeds(const struct td_http_response *response, const char *keyspace,
+					       struct td_ticdc_listed **ret, size_t *ret_count, struct td_error *err);
 void td_ticdc_listed_free(struct td_ticdc_listed *listed, size_t count); /* NULL is fine */
 
 struct td_ticdc_detail {

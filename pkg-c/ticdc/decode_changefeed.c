@@ -58,10 +58,10 @@ void td_ticdc_listed_free(struct td_ticdc_listed *listed, size_t count)
 	free(listed);
 }
 
-static enum td_error_code read_listed(const struct td_http_response *response, const json_t *items,
+static enum td_error_code read_listed(const struct td_http_response *response, const json_t *items, const char *keyspace,
 				      struct td_ticdc_listed *into, struct td_error *err)
 {
-	size_t count = json_array_size(items);
+	size_t count = json_array_size(items), prefix = strlen(keyspace);
 	bool nomem;
 
 	for (size_t i = 0; i < count; i++) {
@@ -73,6 +73,8 @@ static enum td_error_code read_listed(const struct td_http_response *response, c
 			return td_error_set(err, TD_ERR_NOMEM, "out of memory");
 		if (!into[i].name || !state)
 			return td_ticdc_answer_odd(response, err, "a changefeed needs id, keyspace and state");
+		if (strncmp(into[i].name, keyspace, prefix) != 0 || into[i].name[prefix] != '/')
+			return td_ticdc_answer_odd(response, err, "a changefeed of another keyspace is listed");
 		into[i].running = is_running(state);
 	}
 	qsort(into, count, sizeof(*into), by_name);
@@ -82,8 +84,8 @@ static enum td_error_code read_listed(const struct td_http_response *response, c
 	return TD_OK;
 }
 
-enum td_error_code td_ticdc_decode_changefeeds(const struct td_http_response *response, struct td_ticdc_listed **ret,
-					       size_t *ret_count, struct td_error *err)
+enum td_error_code td_ticdc_decode_changefeeds(const struct td_http_response *response, const char *keyspace,
+					       struct td_ticdc_listed **ret, size_t *ret_count, struct td_error *err)
 {
 	json_t *root = td_ticdc_answer_object(response, 200, JSON_DECODE_INT_AS_REAL, err);
 	json_t *items = root ? td_ticdc_answer_items(response, root, err) : NULL;
@@ -96,7 +98,7 @@ enum td_error_code td_ticdc_decode_changefeeds(const struct td_http_response *re
 	else if (!(listed = calloc(count + 1, sizeof(*listed))))
 		code = td_error_set(err, TD_ERR_NOMEM, "out of memory");
 	else
-		code = read_listed(response, items, listed, err);
+		code = read_listed(response, items, keyspace, listed, err);
 	if (code == TD_OK) {
 		*ret = listed;
 		*ret_count = count;

@@ -188,6 +188,7 @@ struct td_ticdc_call *td_ticdc_detect_family(struct td_ticdc_client *c, const ch
 	if (!detection)
 		return NULL;
 	td_ticdc_call_init(&detection->call, c, destroy);
+	*td_ticdc_call_kernel(&detection->call) = TD_KERNEL_UNKNOWN; /* an upgrade may have changed that too */
 	detection->done = done;
 	detection->userdata = userdata;
 	detection->address = strdup(address);

@@ -44,6 +44,8 @@ static const struct {
 	{"ticdc_dispatchermanager_table_trigger_dispatcher_count", TD_SERIES_TRIGGERS, NULL},
 	{"ticdc_dispatchermanager_table_trigger_event_dispatcher_count", TD_SERIES_TRIGGERS, NULL},
 	{"ticdc_event_service_dispatcher_status_count", TD_SERIES_BROKERS, "status=\"total\""},
+	{"ticdc_coordinator_changefeed_state", TD_SERIES_CHANGEFEEDS, "state=\"Total\""},
+	{"ticdc_owner_status", TD_SERIES_OWNER_STATUS, NULL},
 	{"ticdc_processor_num_of_tables", TD_SERIES_TABLES, NULL},
 	{"ticdc_owner_ownership_counter", TD_SERIES_OWNERSHIP, NULL},
 	{"ticdc_dispatcher_event_collector_registered_dispatcher_count", TD_SERIES_REGISTERED, NULL},
@@ -171,6 +173,11 @@ static void read_line(struct td_ticdc_metrics *metrics, const char *line, size_t
 
 	if (index < 0)
 		return;
+	if (known[index].series == TD_SERIES_OWNER_STATUS) { /* its value, which may be -1, is nobody's business */
+		if (metrics->keyspaces && !td_ticdc_keyspaces_note(metrics->keyspaces, line, len))
+			break_reading(metrics, "the keyspaces in %s cannot be read", known[index].name);
+		return;
+	}
 	if (len > 0 && line[len - 1] == '\r')
 		len--;
 	at = strlen(known[index].name);
@@ -243,14 +250,35 @@ static bool is_of_new_architecture(const struct td_ticdc_metrics *metrics)
 	       metrics->seen[TD_SERIES_DISPATCHERS] || metrics->seen[TD_SERIES_TRIGGERS] || metrics->seen[TD_SERIES_BROKERS];
 }
 
-static const char *flaw(const struct td_ticdc_metrics *metrics, bool classic)
+/* Whatever the family. */
+static const char *common_flaw(const struct td_ticdc_metrics *metrics)
 {
 	if (metrics->broken)
 		return metrics->why;
 	if (metrics->bytes == 0 || !metrics->at_line_start)
 		return "the metrics end in the middle of a line";
-	if (!metrics->seen[TD_SERIES_OWNERSHIP])
-		return "ticdc_owner_ownership_counter is missing";
+	return metrics->seen[TD_SERIES_OWNERSHIP] ? NULL : "ticdc_owner_ownership_counter is missing";
+}
+
+bool td_ticdc_metrics_changefeeds(const struct td_ticdc_metrics *metrics, int64_t *ret, char *why, size_t size)
+{
+	const char *what = common_flaw(metrics);
+
+	if (!what && !metrics->seen[TD_SERIES_CHANGEFEEDS])
+		what = "the coordinator does not tell yet how many changefeeds there are";
+	if (what)
+		(void)td_text_copy(why, size, what);
+	else
+		*ret = metrics->sum[TD_SERIES_CHANGEFEEDS];
+	return !what;
+}
+
+static const char *flaw(const struct td_ticdc_metrics *metrics, bool classic)
+{
+	const char *what = common_flaw(metrics);
+
+	if (what)
+		return what;
 	if (classic)
 		return is_of_new_architecture(metrics) ? "a status of the classic family, metrics of the new architecture"
 						       : NULL;

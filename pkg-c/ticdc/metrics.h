@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "coordinator/types.h"
+#include "ticdc/keyspaces.h"
 
 #define TD_TICDC_METRICS_LINE_MAX ((size_t)64 * 1024)
 #define TD_TICDC_METRICS_BODY_MAX ((size_t)64 * 1024 * 1024)
@@ -19,13 +20,15 @@
 /* The series that matter, in groups whose values are added up. */
 enum td_ticdc_series {
 	TD_SERIES_MAINTAINERS,
-	TD_SERIES_DISPATCHERS, /* both event types, old and new name */
-	TD_SERIES_TRIGGERS,    /* the same */
-	TD_SERIES_BROKERS,     /* status="total" only */
-	TD_SERIES_TABLES,      /* classic family */
-	TD_SERIES_OWNERSHIP,   /* sentinel */
-	TD_SERIES_REGISTERED,  /* sentinel */
-	TD_SERIES_START,       /* unix time in seconds, in milliseconds here */
+	TD_SERIES_DISPATCHERS,	/* both event types, old and new name */
+	TD_SERIES_TRIGGERS,	/* the same */
+	TD_SERIES_BROKERS,	/* status="total" only */
+	TD_SERIES_TABLES,	/* classic family */
+	TD_SERIES_OWNERSHIP,	/* sentinel */
+	TD_SERIES_REGISTERED,	/* sentinel */
+	TD_SERIES_CHANGEFEEDS,	/* state="Total" only, on the coordinator */
+	TD_SERIES_OWNER_STATUS, /* one for each changefeed, on the coordinator; it names their keyspaces */
+	TD_SERIES_START,	/* unix time in seconds, in milliseconds here */
 	TD_SERIES_COUNT
 };
 
@@ -36,6 +39,7 @@ struct td_ticdc_metrics {
 	bool at_line_start;
 	bool broken; /* a series that matters cannot be read; why says which */
 	char why[160];
+	struct td_ticdc_keyspaces *keyspaces; /* filled in when it is not NULL */
 	bool seen[TD_SERIES_COUNT];
 	int64_t sum[TD_SERIES_COUNT];
 };
@@ -49,6 +53,10 @@ void td_ticdc_metrics_init(struct td_ticdc_metrics *metrics);
 void td_ticdc_metrics_done(struct td_ticdc_metrics *metrics);
 
 bool td_ticdc_metrics_feed(struct td_ticdc_metrics *metrics, const char *bytes, size_t len);
+
+/* After the last piece of a coordinator's scrape: how many changefeeds there are, in all keyspaces. False, with the reason in why,
+ * when that cannot be told. */
+bool td_ticdc_metrics_changefeeds(const struct td_ticdc_metrics *metrics, int64_t *ret, char *why, size_t size);
 
 /* After the last piece. classic: the process' status is the classic family's; its tables are then counted as dispatchers. False,
  * with the reason in why, unless the scrape is whole, good and of that architecture. */

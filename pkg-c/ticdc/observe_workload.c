@@ -11,8 +11,8 @@
  *  - a changefeed's triggers are listed on the capture at its maintainer_addr (row 15). If they are elsewhere, the
  *    maintainer moved between the two requests, and the view would show neither its old nor its new place rightly.
  *
- * Row 23: all states are listed, but only of keyspace "default": TiCDC has no list across keyspaces, and the classic kernel
- * has no other. What other keyspaces hold is seen by W3 alone. */
+ * Row 23: all states of all keyspaces are listed, see list_changefeeds.c; of the classic family, namespace "default" only. */
+#include "ticdc/list_changefeeds.h"
 #include "ticdc/observe_changefeed.h"
 
 #include <stdlib.h>
@@ -25,9 +25,9 @@ struct workload {
 	struct td_ticdc_capture *captures; /* as first listed */
 	size_t capture_count;
 	char coordinator[TD_ID_MAX];
-	struct td_ticdc_listed *listed;	 /* sorted by name */
-	struct td_ticdc_reader *readers; /* of listed; those of resting changefeeds are not used */
-	size_t count, next, active;
+	struct td_ticdc_lister lister;
+	struct td_ticdc_reader *readers; /* of what is listed; those of resting changefeeds are not used */
+	size_t next, active;
 	td_ticdc_workload_fn done;
 	void *userdata;
 };
@@ -36,10 +36,10 @@ static void destroy(struct td_ticdc_call *call)
 {
 	struct workload *workload = (struct workload *)call;
 
-	for (size_t i = 0; workload->readers && i < workload->count; i++)
+	for (size_t i = 0; workload->readers && i < workload->lister.count; i++)
 		td_ticdc_reader_done(&workload->readers[i]);
 	free(workload->readers);
-	td_ticdc_listed_free(workload->listed, workload->count);
+	td_ticdc_lister_done(&workload->lister);
 	free(workload->captures);
 	free(workload->address);
 	free(workload);
@@ -104,7 +104,7 @@ static bool is_at(const struct td_ticdc_capture *captures, size_t count, const c
 static enum td_error_code check_triggers(const struct workload *workload, const struct td_ticdc_capture *captures,
 					 size_t count, struct td_error *err)
 {
-	for (size_t i = 0; i < workload->count; i++) {
+	for (size_t i = 0; i < workload->lister.count; i++) {
 		const struct td_ticdc_reader *reader = &workload->readers[i];
 
 		for (int mode = 0; mode < 2; mode++) {
@@ -113,7 +113,7 @@ static enum td_error_code check_triggers(const struct workload *workload, const 
 			if (node[0] != '\0' && !is_at(captures, count, node, reader->detail.maintainer_addr))
 				return td_error_set(err, TD_ERR_PROTOCOL,
 						    "the maintainer of %s moved during the read: trigger on %s, not at %s",
-						    workload->listed[i].name, node, reader->detail.maintainer_addr);
+						    workload->lister.listed[i].name, node, reader->detail.maintainer_addr);
 		}
 	}
 	return TD_OK;
@@ -121,20 +121,21 @@ static enum td_error_code check_triggers(const struct workload *workload, const 
 
 static void conclude(struct workload *workload)
 {
-	struct td_changefeed_view *views = calloc(workload->count + 1, sizeof(*views));
+	struct td_changefeed_view *views = calloc(workload->lister.count + 1, sizeof(*views));
 	struct td_error none;
 
 	if (!views) {
 		fail_nomem(workload);
 		return;
 	}
-	for (size_t i = 0; i < workload->count; i++)
-		views[i] = workload->listed[i].running ? workload->readers[i].view
-						       : (struct td_changefeed_view){.name = workload->listed[i].name,
-										     .maintainer_addr = "",
-										     .tables_known = true};
+	for (size_t i = 0; i < workload->lister.count; i++)
+		views[i] = workload->lister.listed[i].running
+				   ? workload->readers[i].view
+				   : (struct td_changefeed_view){.name = workload->lister.listed[i].name,
+								 .maintainer_addr = "",
+								 .tables_known = true};
 	td_error_clear(&none);
-	finish(workload, &(struct td_workload_view){workload->coordinator, views, workload->count}, &none);
+	finish(workload, &(struct td_workload_view){workload->coordinator, views, workload->lister.count}, &none);
 	free(views);
 }
 
@@ -186,13 +187,13 @@ static const char *owner_address(const struct workload *workload)
 /* Keeps the readers busy, and goes on when the last one is done. */
 static void read_more(struct workload *workload)
 {
-	for (; workload->next < workload->count && workload->active < TD_TICDC_PARALLEL; workload->next++) {
+	for (; workload->next < workload->lister.count && workload->active < TD_TICDC_PARALLEL; workload->next++) {
 		struct td_ticdc_reader *reader = &workload->readers[workload->next];
 
-		if (!workload->listed[workload->next].running)
+		if (!workload->lister.listed[workload->next].running)
 			continue;
 		*reader = (struct td_ticdc_reader){.call = &workload->call,
-						   .name = workload->listed[workload->next].name,
+						   .name = workload->lister.listed[workload->next].name,
 						   .address = workload->address,
 						   .done = on_read,
 						   .userdata = workload,
@@ -209,26 +210,32 @@ static void read_more(struct workload *workload)
 		fail_nomem(workload);
 }
 
-static void on_changefeeds(const struct td_http_response *response, const struct td_error *transport, void *userdata)
+static void on_listed(struct td_ticdc_lister *lister, const struct td_error *err, void *userdata)
 {
 	struct workload *workload = userdata;
-	struct td_error err = *transport;
 
-	if (err.code != TD_OK || td_ticdc_decode_changefeeds(response, &workload->listed, &workload->count, &err) != TD_OK) {
-		fail(workload, &err, "changefeeds");
+	if (err->code != TD_OK) {
+		finish(workload, NULL, err);
 		return;
 	}
-	workload->readers = calloc(workload->count + 1, sizeof(*workload->readers));
+	workload->readers = calloc(lister->count + 1, sizeof(*workload->readers));
 	if (!workload->readers)
 		fail_nomem(workload);
 	else
 		read_more(workload);
 }
 
+/* The classic family has namespaces instead of keyspaces, and hardly anybody more than one: only "default" is listed. */
 static void ask_changefeeds(struct workload *workload)
 {
-	if (!ask(workload, TD_ENDPOINT_CHANGEFEEDS, "/api/v2/changefeeds?state=all&keyspace=default&namespace=default",
-		 on_changefeeds))
+	workload->lister.call = &workload->call;
+	workload->lister.address = workload->address;
+	workload->lister.coordinator = owner_address(workload);
+	workload->lister.done = on_listed;
+	workload->lister.userdata = workload;
+	if (workload->classic)
+		*td_ticdc_call_kernel(&workload->call) = TD_KERNEL_CLASSIC;
+	if (!td_ticdc_lister_start(&workload->lister))
 		fail_nomem(workload);
 }
 

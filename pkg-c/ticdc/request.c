@@ -95,6 +95,22 @@ char *td_ticdc_changefeed_path(const char *name, const char *resource, const cha
 	return taken;
 }
 
+char *td_ticdc_changefeeds_path(const char *keyspace)
+{
+	size_t len = strlen(keyspace);
+	struct td_buf path;
+	char *taken;
+	bool whole;
+
+	td_buf_init(&path, PATH_BYTES_MAX);
+	whole = td_buf_append_text(&path, "/api/v2/changefeeds?state=all&keyspace=") &&
+		append_encoded(&path, keyspace, len) && td_buf_append_text(&path, "&namespace=") &&
+		append_encoded(&path, keyspace, len);
+	taken = whole ? td_buf_take(&path) : NULL;
+	td_buf_done(&path);
+	return taken;
+}
+
 char *td_ticdc_classic_move_path(const char *name)
 {
 	static const char namespace_[] = "default/";

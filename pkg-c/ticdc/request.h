@@ -10,6 +10,9 @@
  * takes: no "keyspace/id", too long, or out of memory. The caller frees. */
 char *td_ticdc_changefeed_path(const char *name, const char *resource, const char *query);
 
+/* The path of a keyspace's changefeeds, in all states. NULL: out of memory. */
+char *td_ticdc_changefeeds_path(const char *keyspace);
+
 /* The path of the classic family's move_table (contract 5). NULL as above, and when the namespace is not "default", which it
  * does not know. */
 char *td_ticdc_classic_move_path(const char *name);

@@ -78,7 +78,7 @@ static enum td_error_code decode(enum what what, const struct td_http_response *
 		code = td_ticdc_decode_accepted(response, err);
 		break;
 	case CHANGEFEEDS:
-		code = td_ticdc_decode_changefeeds(response, &listed, &count, err);
+		code = td_ticdc_decode_changefeeds(response, "default", &listed, &count, err);
 		break;
 	case DETAIL:
 		code = td_ticdc_decode_detail(response, "default/cf", &detail, err);

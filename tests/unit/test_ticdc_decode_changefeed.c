@@ -39,17 +39,17 @@ static void list_is_sorted_and_tells_who_runs(void **state)
 
 		(void)snprintf(
 			body, sizeof(body),
-			"{\"total\":2,\"items\":[{\"upstream_id\":18446744073709551615,\"id\":\"b\",\"namespace\":\"ns\","
+			"{\"total\":2,\"items\":[{\"upstream_id\":18446744073709551615,\"id\":\"b\",\"namespace\":\"default\","
 			"\"state\":\"%s\",\"checkpoint_tso\":18446744073709551615,\"error\":{\"code\":\"x\"}},"
 			"{\"id\":\"z\",\"keyspace\":\"default\",\"state\":\"stopped\"}]}",
 			states[i].state);
 		response = answer(body);
-		assert_int_equal(td_ticdc_decode_changefeeds(&response, &listed, &count, &err), TD_OK);
+		assert_int_equal(td_ticdc_decode_changefeeds(&response, "default", &listed, &count, &err), TD_OK);
 		assert_int_equal(count, 2);
-		assert_string_equal(listed[0].name, "default/z");
-		assert_false(listed[0].running);
-		assert_string_equal(listed[1].name, "ns/b");
-		assert_int_equal(listed[1].running, states[i].running);
+		assert_string_equal(listed[0].name, "default/b");
+		assert_int_equal(listed[0].running, states[i].running);
+		assert_string_equal(listed[1].name, "default/z");
+		assert_false(listed[1].running);
 		td_ticdc_listed_free(listed, count);
 	}
 }
@@ -62,7 +62,7 @@ static void list_without_changefeeds_is_a_value(void **state)
 	size_t count = 7;
 
 	(void)state;
-	assert_int_equal(td_ticdc_decode_changefeeds(&response, &listed, &count, &err), TD_OK);
+	assert_int_equal(td_ticdc_decode_changefeeds(&response, "default", &listed, &count, &err), TD_OK);
 	assert_int_equal(count, 0);
 	td_ticdc_listed_free(listed, count);
 }
@@ -70,6 +70,7 @@ static void list_without_changefeeds_is_a_value(void **state)
 static void list_refuses_odd_items(void **state)
 {
 	static const char *const items[] = {
+		"{\"id\":\"a\",\"keyspace\":\"other\",\"state\":\"normal\"}",
 		"{\"keyspace\":\"k\",\"state\":\"normal\"}",
 		"{\"id\":\"a\",\"state\":\"normal\"}",
 		"{\"id\":\"a\",\"keyspace\":\"k\"}",
@@ -93,7 +94,7 @@ static void list_refuses_odd_items(void **state)
 
 		(void)snprintf(body, sizeof(body), "{\"total\":1,\"items\":[%s]}", items[i]);
 		response = answer(body);
-		assert_int_equal(td_ticdc_decode_changefeeds(&response, &listed, &count, &err), TD_ERR_PROTOCOL);
+		assert_int_equal(td_ticdc_decode_changefeeds(&response, "k", &listed, &count, &err), TD_ERR_PROTOCOL);
 	}
 }
 
@@ -107,7 +108,7 @@ static void list_refuses_a_name_twice(void **state)
 	size_t count;
 
 	(void)state;
-	assert_int_equal(td_ticdc_decode_changefeeds(&response, &listed, &count, &err), TD_ERR_PROTOCOL);
+	assert_int_equal(td_ticdc_decode_changefeeds(&response, "k", &listed, &count, &err), TD_ERR_PROTOCOL);
 }
 
 static void detail_reads_what_may_be_left_out(void **state)

@@ -192,6 +192,7 @@ static void workload_cancelled_or_failed_half_way_stays_silent(void **state)
 	static char list[16384];
 	struct rule rules[] = {{0, "GET /api/v2/captures", 0, 200, JSON, TWO("true", "false")},
 			       {0, LIST, 0, 200, JSON, list},
+			       {0, "GET /api/v2/changefeeds?*", 0, 200, JSON, "{\"total\":0,\"items\":[]}"},
 			       {0, "GET /api/v2/changefeeds/cf-12*", 0, 500, "", ""}, /* the others hang */
 			       {0, "GET *", 0, 0, "", ""},
 			       {0}};
@@ -206,7 +207,7 @@ static void workload_cancelled_or_failed_half_way_stays_silent(void **state)
 	assert_int_equal(outcome.calls, 1);
 
 	outcome = (struct outcome){.peer = peer};
-	rules[2].status = 0;
+	rules[3].status = 0;
 	peer_script(peer, rules);
 	call = td_ticdc_observe_workload(peer->client, TD_FAMILY_NATIVE, peer->nodes[0].address, on_workload, &outcome);
 	assert_non_null(call);

@@ -109,9 +109,17 @@ static inline bool fits(const struct rule *rule, const char *request)
 					     : strcmp(rule->request, request) == 0;
 }
 
+/* The question whether keyspaces have to be asked for. Without a rule of its own it is answered as a classic kernel does, and not
+ * logged. */
+static inline bool is_kernel_probe(const char *request)
+{
+	return strstr(request, "keyspace=ticdc-drain-probe&") != NULL;
+}
+
 static inline const struct rule *find_rule(struct peer *peer, int node, const char *request)
 {
 	static const struct rule unknown = {.status = 404, .type = "text/plain", .body = "404 page not found"};
+	static const struct rule classic_kernel = {.status = 200, .type = JSON, .body = "{\"total\":0,\"items\":[]}"};
 
 	for (int i = 0; peer->rules && peer->rules[i].request; i++) {
 		const struct rule *rule = &peer->rules[i];
@@ -122,7 +130,7 @@ static inline const struct rule *find_rule(struct peer *peer, int node, const ch
 			return rule;
 		}
 	}
-	return &unknown;
+	return is_kernel_probe(request) ? &classic_kernel : &unknown;
 }
 
 static inline void on_request(struct evhttp_request *request, void *userdata)
@@ -139,10 +147,12 @@ static inline void on_request(struct evhttp_request *request, void *userdata)
 	char line[1024];
 
 	(void)snprintf(line, sizeof(line), "%s %s", method, evhttp_request_get_uri(request));
-	(void)td_buf_append_format(&peer->log, "%d %s%s", (int)(node - peer->nodes), line,
-				   evbuffer_get_length(input) ? " " : "");
-	(void)td_buf_append(&peer->log, evbuffer_pullup(input, -1), evbuffer_get_length(input));
-	(void)td_buf_append_text(&peer->log, "\n");
+	if (!is_kernel_probe(line)) {
+		(void)td_buf_append_format(&peer->log, "%d %s%s", (int)(node - peer->nodes), line,
+					   evbuffer_get_length(input) ? " " : "");
+		(void)td_buf_append(&peer->log, evbuffer_pullup(input, -1), evbuffer_get_length(input));
+		(void)td_buf_append_text(&peer->log, "\n");
+	}
 	if (!host || strcmp(host, node->address) != 0)
 		peer->wrong_hosts++;
 	rule = find_rule(peer, (int)(node - peer->nodes), line);
