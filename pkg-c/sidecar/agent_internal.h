@@ -38,6 +38,7 @@ struct td_agent {
 	int ask_tries;					/* failed in a row: the pause grows */
 	int64_t guarded_since_ms;			/* when our pod was first seen to be terminating; 0: it is not */
 	char outcome[32], message[TD_RELEASE_TEXT_MAX]; /* why the gate is open */
+	char evidence[TD_RELEASE_TEXT_MAX];		/* what the witnesses said then; "": there was no request */
 
 	char told_phase[32], told_reason[64]; /* gate_waits, as logged last */
 	int64_t told_ms;

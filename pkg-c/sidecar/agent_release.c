@@ -44,6 +44,8 @@ static void release(struct td_agent *agent, const char *outcome, const char *mes
 		return;
 	(void)td_text_copy(agent->outcome, sizeof(agent->outcome), outcome);
 	(void)td_text_copy(agent->message, sizeof(agent->message), message);
+	if (request)
+		td_release_evidence_text(request, agent->evidence, sizeof(agent->evidence));
 	td_gate_open(agent->gate, outcome, message);
 	log_opened(agent, request);
 }
@@ -103,10 +105,11 @@ static void record_release(struct td_agent *agent)
 	const struct td_agent_options *o = &agent->options;
 	const struct td_object_ref pod = {
 		.api_version = "v1", .kind = "Pod", .namespace_ = o->namespace_, .name = o->pod_name, .uid = o->pod_uid};
-	char text[TD_RELEASE_TEXT_MAX + TD_TEXT_MAX + 64];
+	char text[TD_RELEASE_EVENT_MAX];
 
-	(void)snprintf(text, sizeof(text), "%s: %s%s%s", agent->outcome, agent->message,
-		       agent->last_answer[0] ? "; asked once more: " : "", agent->last_answer);
+	(void)snprintf(text, sizeof(text), "%s: %s%s%s%s%s", agent->outcome, agent->message,
+		       agent->last_answer[0] ? "; asked once more: " : "", agent->last_answer,
+		       agent->evidence[0] ? "; evidence: " : "", agent->evidence);
 	td_record(o->recorder, &pod, is_drained(agent) ? "Normal" : "Warning", "GateOpened", text);
 }
 
@@ -130,7 +133,7 @@ void td_agent_write_released(struct td_agent *agent)
 	}
 	if (!is_drained(agent) && !td_phase_from_name(agent->outcome, &phase))
 		phase = TD_PHASE_FAILED;
-	body = td_drain_released_patch(phase, agent->outcome, agent->message, td_loop_wall_ms(o->loop),
+	body = td_drain_released_patch(phase, agent->outcome, agent->message, agent->evidence, td_loop_wall_ms(o->loop),
 				       agent->last_capture[0] ? &agent->last_look : NULL);
 	if (body)
 		agent->writing = td_kube_start(o->kube,

@@ -202,6 +202,7 @@ static bool read_status(struct td_drain_object *object, json_t *status, struct t
 	if (!read_acknowledged(object, status, err))
 		return false;
 	read_remaining(object, status);
+	object->witnesses = td_json_at(status, "witnesses");
 	if (!td_family_from_name(td_json_text(status, "family"), &object->family))
 		object->family = TD_FAMILY_UNKNOWN;
 	object->epoch = (uint64_t)epoch;

@@ -46,6 +46,7 @@ struct td_drain_object {
 	struct td_counts remaining;
 	const char *last_read;	 /* the date of remaining; "" when the process' last read failed, or when absent */
 	int64_t started_wall_ms; /* 0 when absent */
+	json_t *witnesses;	 /* NULL when absent; not checked */
 	json_t *acknowledged;	 /* NULL when absent; checked: read it with the two functions below */
 };
 
@@ -82,8 +83,9 @@ json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *c
 #define TD_DRAIN_CLUSTER_DEFAULT "ticdc"
 const char *td_drain_cluster(const json_t *object);
 
-/* A new merge patch that says that the gate was opened: phase and the proof. process may be NULL. NULL: out of memory. */
-json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,
-				const struct td_process_view *process);
+/* A new merge patch that says that the gate was opened: phase and the proof. evidence: what each witness said, in words. process may be
+ * NULL. NULL: out of memory. */
+json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, const char *evidence,
+				int64_t now_wall_ms, const struct td_process_view *process);
 
 #endif

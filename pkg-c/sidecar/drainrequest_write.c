@@ -233,8 +233,8 @@ static bool say_why(json_t *status, enum td_phase phase, const char *message)
 	       json_object_set_new(status, "reason", json_string(td_reason_name(TD_REASON_DEADLINE))) == 0;
 }
 
-json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, int64_t now_wall_ms,
-				const struct td_process_view *process)
+json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const char *message, const char *evidence,
+				int64_t now_wall_ms, const struct td_process_view *process)
 {
 	char now[TD_TIME_TEXT_MAX];
 	json_t *last_look = json_null(), *patch;
@@ -245,8 +245,9 @@ json_t *td_drain_released_patch(enum td_phase phase, const char *outcome, const 
 				      (json_int_t)process->counts.maintainers, "dispatchers",
 				      (json_int_t)process->counts.dispatchers, "triggers",
 				      (json_int_t)process->counts.triggers, "brokers", (json_int_t)process->counts.brokers);
-	patch = json_pack("{s:{s:s,s:{s:s,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
-			  outcome, "message", text_of(message), "releaseTime", now, "process", last_look);
+	patch = json_pack("{s:{s:s,s:{s:s,s:o,s:o,s:s,s:o}}}", "status", "phase", td_phase_name(phase), "proof", "outcome",
+			  outcome, "message", text_of(message), "evidence", text_of(evidence), "releaseTime", now, "process",
+			  last_look);
 	if (patch && phase != TD_PHASE_RELEASED && !say_why(json_object_get(patch, "status"), phase, message))
 		return json_decref(patch), NULL;
 	return patch;

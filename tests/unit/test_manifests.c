@@ -327,8 +327,8 @@ static void what_is_written_fits_the_schema(void **state)
 
 		patch_fits(td_drain_status_patch(&view, &context));
 	}
-	patch_fits(td_drain_released_patch(TD_PHASE_RELEASED, "Drained", "m", 10, &look));
-	patch_fits(td_drain_released_patch(TD_PHASE_TIMED_OUT, "TimedOut", "m", 10, NULL));
+	patch_fits(td_drain_released_patch(TD_PHASE_RELEASED, "Drained", "m", "e", 10, &look));
+	patch_fits(td_drain_released_patch(TD_PHASE_TIMED_OUT, "TimedOut", "m", "e", 10, NULL));
 	json_object_clear(at(own, "metadata"));
 	fits(own, schema, "", false);
 	json_decref(own);

@@ -357,16 +357,19 @@ static void proof_is_the_outcome_and_the_last_look(void **state)
 					     .counts = {.maintainers = 1, .dispatchers = 2, .triggers = 3, .brokers = 4}};
 	const struct td_process_view unknown = {.known = false, .why = "refused", .capture = "cap-2"};
 	const struct td_process_view *looks[] = {NULL, &unknown};
-	json_t *patch = td_drain_released_patch(TD_PHASE_RELEASED, "Drained", "proven empty", NOW_WALL_MS, &look);
+	json_t *patch =
+		td_drain_released_patch(TD_PHASE_RELEASED, "Drained", "proven empty", "all said so", NOW_WALL_MS, &look);
 
 	(void)state;
 	has(patch, "status",
-	    "{\"phase\":\"Released\",\"proof\":{\"outcome\":\"Drained\",\"message\":\"proven empty\",\"releaseTime\":"
+	    "{\"phase\":\"Released\",\"proof\":{\"outcome\":\"Drained\",\"message\":\"proven empty\","
+	    "\"evidence\":\"all said so\",\"releaseTime\":"
 	    "\"2026-11-23T13:18:38Z\",\"process\":{\"captureID\":\"cap-2\",\"maintainers\":1,\"dispatchers\":2,"
 	    "\"triggers\":3,\"brokers\":4}}}");
 	json_decref(patch);
 	for (size_t i = 0; i < COUNT(looks); i++) {
-		patch = td_drain_released_patch(TD_PHASE_TIMED_OUT, "TimedOut", "too late", NOW_WALL_MS, looks[i]);
+		patch = td_drain_released_patch(TD_PHASE_TIMED_OUT, "TimedOut", "too late", "one did not", NOW_WALL_MS,
+						looks[i]);
 		has(patch, "status.phase", "\"TimedOut\"");
 		has(patch, "status.proof.outcome", "\"TimedOut\"");
 		has(patch, "status.proof.process", "null"); /* that nobody looked is no zero */
@@ -418,7 +421,7 @@ static void text_that_is_no_utf8_is_mended(void **state)
 	has(patch, "status.conditions.0.message", "\"" MENDED "\"");
 	json_decref(patch);
 
-	patch = td_drain_released_patch(TD_PHASE_FAILED, "Failed", BROKEN, NOW_WALL_MS, &look);
+	patch = td_drain_released_patch(TD_PHASE_FAILED, "Failed", BROKEN, BROKEN, NOW_WALL_MS, &look);
 	assert_non_null(patch);
 	has(patch, "status.proof.message", "\"" MENDED "\"");
 	has(patch, "status.proof.process.captureID", "\"" MENDED "\"");
@@ -467,9 +470,10 @@ static void patch_is_whole_or_there_is_none(void **state)
 		for (int allowed = -1; allowed < 10000 && (allowed < 1 || !patch); allowed++) {
 			allocations_left = allowed < 0 ? 10000 : allowed;
 			json_set_alloc_funcs(failing_malloc, free);
-			patch = what == 0   ? td_drain_status_patch(&view, &context)
-				: what == 1 ? td_drain_for_pod("d", "ns", "ticdc", "p", "u", false)
-					    : td_drain_released_patch(TD_PHASE_FAILED, "Failed", "m", NOW_WALL_MS, &look);
+			patch = what == 0 ? td_drain_status_patch(&view, &context)
+				: what == 1
+					? td_drain_for_pod("d", "ns", "ticdc", "p", "u", false)
+					: td_drain_released_patch(TD_PHASE_FAILED, "Failed", "m", "e", NOW_WALL_MS, &look);
 			json_set_alloc_funcs(malloc, free);
 			if (allowed < 0)
 				whole = patch, patch = NULL;

@@ -92,10 +92,41 @@ static void last_look_says_what_was_answered_or_why_not(void **state)
 	assert_string_equal(text, "the process did not answer: connection refused");
 }
 
+static void evidence_names_each_witness_with_what_it_said_and_when(void **state)
+{
+	static const struct {
+		const char *status, *expected;
+	} cases[] = {
+		{"{\"captureID\":\"c1\",\"family\":\"N1\",\"epoch\":3,\"witnesses\":["
+		 "{\"name\":\"answer\",\"says\":\"Zero\",\"consecutiveZeros\":2,\"time\":\"2026-11-23T13:00:00Z\","
+		 "\"ticdcCoordinator\":\"c0\"},"
+		 "{\"name\":\"process\",\"says\":\"NotZero\",\"consecutiveZeros\":0,\"dispatchers\":4,\"brokers\":5,"
+		 "\"time\":\"2026-11-23T13:00:01Z\",\"ticdcCoordinator\":\"c0\"},"
+		 "{\"name\":\"cluster\",\"says\":\"NotAsked\",\"time\":null}]}",
+		 "answer Zero 2 times at 2026-11-23T13:00:00Z; process NotZero 4 dispatchers 5 brokers at "
+		 "2026-11-23T13:00:01Z; cluster NotAsked at no time; of capture c1, TiCDC's coordinator c0, family N1, "
+		 "epoch 3"},
+		{"{}", "no witness was asked; of capture unknown, TiCDC's coordinator unknown, family Unknown, epoch 0"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		json_auto_t *object = object_of(cases[i].status);
+		struct td_drain_object request;
+		struct td_error err;
+		char text[TD_RELEASE_TEXT_MAX];
+
+		assert_true(td_drain_read(&request, object, &err));
+		td_release_evidence_text(&request, text, sizeof(text));
+		assert_string_equal(text, cases[i].expected);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(work_that_was_left_is_counted_and_dated),
+		cmocka_unit_test(evidence_names_each_witness_with_what_it_said_and_when),
 		cmocka_unit_test(counts_whose_witness_has_failed_since_are_not_dated),
 		cmocka_unit_test(nothing_seen_left_is_not_called_drained),
 		cmocka_unit_test(what_was_never_read_is_not_called_nothing),

@@ -37,12 +37,12 @@ static void list_is_sorted_and_tells_who_runs(void **state)
 		char body[512];
 		struct td_http_response response;
 
-		(void)snprintf(
-			body, sizeof(body),
-			"{\"total\":2,\"items\":[{\"upstream_id\":18446744073709551615,\"id\":\"b\",\"namespace\":\"default\","
-			"\"state\":\"%s\",\"checkpoint_tso\":18446744073709551615,\"error\":{\"code\":\"x\"}},"
-			"{\"id\":\"z\",\"keyspace\":\"default\",\"state\":\"stopped\"}]}",
-			states[i].state);
+		(void)snprintf(body, sizeof(body),
+			       "{\"total\":2,\"items\":[{\"upstream_id\":18446744073709551615,\"id\":\"b\",\"namespace\":"
+			       "\"default\","
+			       "\"state\":\"%s\",\"checkpoint_tso\":18446744073709551615,\"error\":{\"code\":\"x\"}},"
+			       "{\"id\":\"z\",\"keyspace\":\"default\",\"state\":\"stopped\"}]}",
+			       states[i].state);
 		response = answer(body);
 		assert_int_equal(td_ticdc_decode_changefeeds(&response, "default", &listed, &count, &err), TD_OK);
 		assert_int_equal(count, 2);
