@@ -105,7 +105,7 @@ static void record_release(struct td_agent *agent)
 	const struct td_agent_options *o = &agent->options;
 	const struct td_object_ref pod = {
 		.api_version = "v1", .kind = "Pod", .namespace_ = o->namespace_, .name = o->pod_name, .uid = o->pod_uid};
-	char text[TD_RELEASE_EVENT_MAX];
+	char text[2 * TD_RELEASE_TEXT_MAX + TD_TEXT_MAX + 96];
 
 	(void)snprintf(text, sizeof(text), "%s: %s%s%s%s%s", agent->outcome, agent->message,
 		       agent->last_answer[0] ? "; asked once more: " : "", agent->last_answer,

@@ -6,7 +6,6 @@
 #include "sidecar/drainrequest.h"
 
 #define TD_RELEASE_TEXT_MAX (2 * TD_TEXT_MAX)
-#define TD_RELEASE_EVENT_MAX 1024 /* characters that an event takes */
 
 /* Without a proof. request: NULL when there is none. why: a sentence, why there is no proof. */
 void td_release_by_policy_text(const struct td_drain_object *request, int64_t waited_ms, const char *why, char *into,
