@@ -38,6 +38,7 @@ class Capture:
         self.broker_gauge = None
         self.broker_drift = 0  # triggers are decremented and never incremented in these versions
         self.dispatchers_ever = 0
+        self.has_broker = True  # not in family C
 
     def serving(self):
         """The process still answers on connections that it has."""
@@ -67,10 +68,12 @@ class Capture:
     def drop_dispatcher(self, key, broker_end_ms):
         if key in self.dispatchers:
             self.dispatchers.discard(key)
-            self._broker[key] = broker_end_ms
+            if self.has_broker:
+                self._broker[key] = broker_end_ms
 
     def _register(self, key):
-        self._broker[key] = None
+        if self.has_broker:
+            self._broker[key] = None
         self.dispatchers_ever += 1
 
     def clear(self):

@@ -13,7 +13,7 @@ import time
 import traceback
 from collections import Counter
 
-from . import incidents, schedulers, settling
+from . import classic, incidents, schedulers, settling
 from .capture import Capture
 from .election import Election
 from .faults import Faults
@@ -76,11 +76,14 @@ class Cluster:
             heapq.heappop(self._timers)[2]()
         self._end_leases(now)
         self.election.step(now)
-        settling.place_first(self)
-        settling.bootstrap_maintainers(self, now)
+        if self.family.classic:
+            classic.step(self, now)
+        else:
+            settling.place_first(self)
+            settling.bootstrap_maintainers(self, now)
         self._step_operators(now)
         incidents.step(self, now)
-        if self._every("membership", 500, now):
+        if not self.family.classic and self._every("membership", 500, now):
             settling.notice_departures(self)
             self._native("step", now)
         if self._every("drain", 200, now):
@@ -88,7 +91,7 @@ class Cluster:
             self._native("schedule_maintainers")
             schedulers.drain_spans(self)
             settling.judge_homes(self)
-        if self._every("basic", 500, now) and self.placed:
+        if not self.family.classic and self._every("basic", 500, now) and self.placed:
             off = self.faults.find("basic_placement")
             if not off:
                 schedulers.place_maintainers(self)
@@ -136,6 +139,7 @@ class Cluster:
     def start_capture(self, address, kill):
         with self.lock:
             capture = Capture(address, self.rng, self.now(), kill)
+            capture.has_broker = not self.family.classic
             self.captures.append(capture)
             self.judge.event("capture_started", capture_id=capture.id, address=address)
             self.register_later(capture)
@@ -211,6 +215,10 @@ class Cluster:
             span.node = ""
         self.later(self.durations.move_ms, lambda: self._close(changefeed))
 
+    def warn(self, changefeed):
+        """It goes on running, but the owner counts and schedules it no more."""
+        changefeed.state = "warning"
+
     def _close(self, changefeed):
         for capture in self.captures if not changefeed.running() else ():
             capture.drop_maintainer(changefeed, self.broker_end_ms(capture))
@@ -229,6 +237,11 @@ class Cluster:
         """The capture where its maintainer really runs and works."""
         node = self.registered(changefeed.maintainer)
         return node if node and node.up and changefeed.bootstrapped and changefeed.id in node.maintainers else None
+
+    def movable(self):
+        """Changefeeds whose dispatchers may move now."""
+        return [cf for cf in self.changefeeds.values() if cf.running()] if self.family.classic else [
+            cf for cf, _ in self.living_maintainers()]
 
     def living_maintainers(self):
         pairs = [(cf, self.maintainer_node(cf)) for cf in self.changefeeds.values() if cf.running()]
@@ -249,7 +262,7 @@ class Cluster:
         return operator
 
     def move_span(self, changefeed, span, destination):
-        operator = SpanOperator(self, changefeed, span, destination)
+        operator = (classic.ReplicaOperator if self.family.classic else SpanOperator)(self, changefeed, span, destination)
         self.span_operators[span.key] = operator
         self._judge_move("dispatchers", operator, self.span_operators, destination)
         return operator
@@ -276,7 +289,7 @@ class Cluster:
 
     def _step_operators(self, now):
         for changefeed_id in {op.changefeed.id for op in self.span_operators.values()}:
-            if not self.maintainer_node(self.changefeeds[changefeed_id]):
+            if not self.family.classic and not self.maintainer_node(self.changefeeds[changefeed_id]):
                 self.cancel_spans_of(self.changefeeds[changefeed_id])
         self._step_all(self.span_operators, "dispatchers", now)
         coordinator = self.coordinator()

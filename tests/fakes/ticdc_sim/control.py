@@ -1,6 +1,6 @@
 """The control API under /sim/: set faults, look at belief and truth, read the judge. For the test harness only; no TiCDC has it.
 
-GET /sim/state, GET /sim/judge, GET|POST|DELETE /sim/fault, POST /sim/changefeed, POST /sim/changefeed/{id}/pause|resume.
+GET /sim/state, GET /sim/judge, GET|POST|DELETE /sim/fault, POST /sim/changefeed, POST /sim/changefeed/{id}/pause|resume|warn.
 """
 
 import json
@@ -19,7 +19,8 @@ def state(cluster):
     session = coordinator.native.session if coordinator else None
     absent = _absent(cluster)
     ready = bool(cluster.placed and coordinator and coordinator.bootstrapped and len(cluster.members()) >= cluster.expect
-                 and not any(absent.values()) and all(cluster.replicating(cf) for cf in cluster.changefeeds.values() if cf.running()))
+                 and not any(absent.values()) and (cluster.family.classic or all(
+                     cluster.replicating(cf) for cf in cluster.changefeeds.values() if cf.running())))
     return {
         "ready": ready, "family": cluster.family.name, "placed": cluster.placed,
         "coordinator": coordinator and {"id": coordinator.capture.id, "address": coordinator.capture.address,
@@ -34,7 +35,7 @@ def state(cluster):
 
 def _absent(cluster):
     running = [cf for cf in cluster.changefeeds.values() if cf.running()]
-    return {"maintainers": sum(not cf.maintainer for cf in running),
+    return {"maintainers": 0 if cluster.family.classic else sum(not cf.maintainer for cf in running),
             "dispatchers": sum(not span.node for cf in running for span in cf.spans.values())}
 
 
@@ -104,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _change(self, changefeed_id, *verb):
         changefeed = self._cluster.changefeeds[changefeed_id]
-        {("POST", "pause"): self._cluster.pause, ("POST", "resume"): self._cluster.resume}[(self.command, *verb)](changefeed)
+        {("POST", "pause"): self._cluster.pause, ("POST", "resume"): self._cluster.resume,
+         ("POST", "warn"): self._cluster.warn}[(self.command, *verb)](changefeed)
         return {}
 
     def log_message(self, *args):

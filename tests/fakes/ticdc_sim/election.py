@@ -4,7 +4,7 @@ Claims: resign deletes the key and the process queues again at the end; a draini
 once; a dead process keeps its key until its lease ends; bootstrap needs an answer of every registered process.
 """
 
-from . import settling
+from . import classic, settling
 from .native_drain import NativeDrain
 
 
@@ -17,6 +17,7 @@ class Coordinator:
         self.bootstrapped = False
         self.drain_calls = 0  # the fake counter of N0 and M
         self.native = NativeDrain(cluster, self)
+        self.classic = classic.Owner(cluster, self)
 
 
 class Election:

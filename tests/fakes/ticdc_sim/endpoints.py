@@ -86,10 +86,10 @@ def captures_v1(cluster, capture, request):
 
 def captures_v2(cluster, capture, request):
     with cluster.lock:
-        return _list(views.captures(cluster, capture))
+        return listing(views.captures(cluster, capture))
 
 
-def _list(items):
+def listing(items):
     return answer({"total": len(items), "items": items})
 
 
@@ -107,7 +107,7 @@ def changefeeds_v1(cluster, capture, request):
 def changefeeds_v2(cluster, capture, request):
     with cluster.lock:
         _initialized(capture)
-        return _list(views.changefeeds(cluster, request.query.get("state")))
+        return listing(views.changefeeds(cluster, request.query.get("state")))
 
 
 def changefeed(cluster, capture, request, changefeed_id):
@@ -127,7 +127,7 @@ def resign(cluster, capture, request):
 def drain(cluster, capture, request):
     if cluster.family.native_drain:
         authenticate(cluster, capture, request)
-    target_id = _drain_target(request.body)
+    target_id = drain_target(request.body)
     with cluster.lock:
         count = _drain_count(cluster, capture, target_id)
         if cluster.faults.take("early_zero", capture):
@@ -145,7 +145,7 @@ def _drain_count(cluster, capture, target_id):
     return 0 if coordinator.drain_calls % 10 else 10
 
 
-def _drain_target(body):
+def drain_target(body):
     """JSON binding: an object whose capture_id, if there, is a string; null is an empty object."""
     try:
         value = json.loads(body)
@@ -177,7 +177,7 @@ def tables(cluster, capture, request, changefeed_id):
         changefeed = _local_maintainer(cluster, capture, changefeed_id)
         if _mode(request) not in changefeed.modes:
             return Response(500)  # a recovered panic
-        return _list(views.tables(cluster, changefeed, _mode(request)))
+        return listing(views.tables(cluster, changefeed, _mode(request)))
 
 
 def dispatcher_count(cluster, capture, request, changefeed_id):
@@ -274,7 +274,7 @@ def processors_v1(cluster, capture, request):
 
 
 def processors_v2(cluster, capture, request):
-    return _list([])
+    return listing([])
 
 
 def processor(cluster, capture, request, changefeed_id, capture_id):

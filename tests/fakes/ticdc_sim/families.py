@@ -1,7 +1,7 @@
 """What differs between the families of the contract, as data, and the durations of the model.
 
 N0 answers the drain call from a counter, N1 drains natively, M is N0 plus an explicit maintainer move and without a balance scheduler.
-Family C would be a fourth entry here plus its own endpoints; it is not written.
+C is the classic architecture: classic.py and classic_endpoints.py.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,11 @@ class Family:
     moves_maintainers: bool
     balances: bool
     exit_code: int  # after SIGTERM (section 10)
+    classic: bool = False
 
 
 FAMILIES = {
+    "C": Family("C", "v8.5.0", native_drain=False, moves_maintainers=False, balances=False, exit_code=0, classic=True),
     "N0": Family("N0", "v8.5.6", native_drain=False, moves_maintainers=False, balances=True, exit_code=1),
     "N1": Family("N1", "v8.5.7", native_drain=True, moves_maintainers=False, balances=True, exit_code=0),
     "M": Family("M", "v8.5.7-12-g3f1c2ab", native_drain=False, moves_maintainers=True, balances=False, exit_code=0),

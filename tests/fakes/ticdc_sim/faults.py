@@ -7,6 +7,10 @@ id; absent means every capture). Names and arguments that are not in KNOBS are r
 KNOBS = {  # name: its arguments. `capture` is the process that answers, unless it says otherwise.
     "http": {"method", "path_prefix", "action", "status", "body", "delay_ms", "after_n"},  # forwards meet it at the owner too
     "captures_empty": set(),
+    "not_ready": set(),  # this and the next three: family C only
+    "scheduler_error": set(),  # the drain call answers 503, as text
+    "owner_does_not_tick": set(),  # 6.2: an owner that is elected meanwhile knows no changefeed
+    "replica_linger": {"ms"},  # capture: where the old replica is slow to close
     "duplicate_address": set(),  # capture: the one with a twin
     "stale_maintainer_addr": {"changefeed", "address"},  # default: where it was before its last move
     "maintainer_not_found": {"ms", "changefeed"},

@@ -65,7 +65,7 @@ def _flow_back(cluster, capture, now):
         return
     if now < fault.setdefault("due_ms", now + fault.get("ms", 1000)):
         return
-    for changefeed, _ in cluster.living_maintainers():
+    for changefeed in cluster.movable():
         for span in changefeed.spans.values():
             if span.node not in ("", capture.id) and span.key not in cluster.span_operators:
                 cluster.faults.take("flow_back", capture)

@@ -16,8 +16,11 @@ _BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10)
 
 
 def render(cluster, capture):
-    families = list(_process(capture)) + list(_dispatchers(cluster, capture)) + list(_broker(cluster, capture))
-    if capture.coordinator:
+    if cluster.family.classic:
+        families = list(_process(capture)) + list(_classic(capture))
+    else:
+        families = list(_process(capture)) + list(_dispatchers(cluster, capture)) + list(_broker(cluster, capture))
+    if capture.coordinator and not cluster.family.classic:
         families += _coordinator(cluster)
     families += _noise(capture)
     if cluster.faults.find("old_metric_names", capture):
@@ -64,9 +67,9 @@ def _process(capture):
 def _dispatchers(cluster, capture):
     running = [cf for cf in cluster.changefeeds.values() if cf.running() and cluster.placed]
     yield ("ticdc_changefeed_maintainer_counter", "gauge", "The counter of changefeed maintainer",
-           [("", _labels(cf), int(cf in capture.maintainers)) for cf in sorted(capture.maintainer_labels)])
+           [("", labels(cf), int(cf in capture.maintainers)) for cf in sorted(capture.maintainer_labels)])
     yield ("ticdc_dispatchermanagermanager_event_dispatcher_manager_count", "gauge", "The number of event dispatcher managers",
-           [("", _labels(cf.id), 1) for cf in running])
+           [("", labels(cf.id), 1) for cf in running])
     tables, triggers = _counts(capture.dispatchers, 2), _counts(capture.triggers, 1)
     kinds = [(cf.id, mode) for cf in running for mode in cf.modes]
     yield ("ticdc_dispatchermanager_table_dispatcher_count", "gauge", "The number of table event dispatchers",
@@ -84,12 +87,19 @@ def _counts(keys, mode_at):
     return counts
 
 
-def _labels(changefeed_id):
+def labels(changefeed_id):
     return {"changefeed": changefeed_id, "namespace": "default"}
 
 
 def _by_type(kinds, counts):
     return [("", {"changefeed": cf, "event_type": _EVENT_TYPES[mode], "namespace": "default"}, counts.get((cf, mode), 0)) for cf, mode in kinds]
+
+
+def _classic(capture):
+    """A series for each processor that has tables; it goes when the processor closes."""
+    tables = _counts(capture.dispatchers, 2)
+    yield ("ticdc_processor_num_of_tables", "gauge", "number of synchronized table of processor",
+           [("", labels(cf), count) for (cf, _), count in sorted(tables.items())])
 
 
 def _broker(cluster, capture):
@@ -111,9 +121,9 @@ def _coordinator(cluster):
     yield ("ticdc_coordinator_changefeed_state", "gauge", "The state of changefeeds in coordinator",
            [("", {"state": state}, count) for state, count in states.items()])
     yield ("ticdc_owner_status", "gauge", "The status of changefeeds",
-           [("", _labels(cf.id), 0 if cf.running() else 3) for cf in cluster.changefeeds.values()])
+           [("", labels(cf.id), 0 if cf.running() else 3) for cf in cluster.changefeeds.values()])
     yield ("ticdc_owner_checkpoint_ts_lag", "gauge", "checkpoint ts lag of changefeeds in seconds",
-           [("", _labels(cf.id), 0.4) for cf in running])
+           [("", labels(cf.id), 0.4) for cf in running])
 
 
 def _noise(capture):

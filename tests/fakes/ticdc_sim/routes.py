@@ -9,7 +9,7 @@ import re
 import time
 from dataclasses import dataclass, replace
 
-from . import endpoints, errors
+from . import classic_endpoints, endpoints, errors
 from .endpoints import Response
 from .errors import ApiError, BindError
 
@@ -58,15 +58,20 @@ def _routes():
         table.append(("GET", f"/api/{version}/status", "self", endpoints.status))
         table.append(("GET", f"/api/{version}/health", "owner", endpoints.health))
         table.append(("POST", f"/api/{version}/owner/resign", "owner", endpoints.resign))
+    return table
+
+
+def _compiled(table):
     return [(method, path, re.compile(path.replace(":id", "([^/]+)")), place, handler) for method, path, place, handler in table]
 
 
-_ROUTES = _routes()
+_ROUTES = _compiled(_routes())
+_CLASSIC_ROUTES = _compiled(classic_endpoints.routes())
 
 
 def match(cluster, request):
     """(name, place, handler, path arguments), or None for an unknown route."""
-    for method, path, pattern, place, handler in _ROUTES:
+    for method, path, pattern, place, handler in _CLASSIC_ROUTES if cluster.family.classic else _ROUTES:
         found = pattern.fullmatch(request.path)
         if found and method == request.method and (handler is not endpoints.move_maintainer or cluster.family.moves_maintainers):
             return f"{method} {path}", place, handler, found.groups()

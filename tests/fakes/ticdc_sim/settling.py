@@ -65,7 +65,9 @@ def judge_homes(cluster):
     if not cluster.placed:
         return
     running = [cf for cf in cluster.changefeeds.values() if cf.running()]
-    wanted = [(cf.id, "maintainer") for cf in running] + [(cf.id, "trigger", mode) for cf in running for mode in cf.modes]
+    wanted = []
+    if not cluster.family.classic:
+        wanted = [(cf.id, "maintainer") for cf in running] + [(cf.id, "trigger", mode) for cf in running for mode in cf.modes]
     wanted += [span.key for cf in running for span in cf.spans.values()]
     homes = Counter()
     for capture in cluster.captures:

@@ -32,12 +32,12 @@ def _capture(cluster, capture_id, address, is_owner):
 
 
 def changefeeds(cluster, state):
-    wanted = [cf for cf in cluster.changefeeds.values() if _wanted(cf.state, state)]
-    cluster.rng.shuffle(wanted)
-    return [_list_item(cf) for cf in wanted]
+    shown = [cf for cf in cluster.changefeeds.values() if wanted(cf.state, state)]
+    cluster.rng.shuffle(shown)
+    return [_list_item(cf) for cf in shown]
 
 
-def _wanted(actual, state):
+def wanted(actual, state):
     return actual in _LISTED_BY_DEFAULT if not state else state in ("all", actual)
 
 
@@ -48,16 +48,19 @@ def _list_item(changefeed):
 
 
 def changefeed(cluster, changefeed):
+    detail = {**_detail(cluster, changefeed), "gid": {"low": changefeed.gid[0], "high": changefeed.gid[1]}}
+    address = maintainer_addr(cluster, changefeed)
+    return {**detail, "maintainer_addr": address} if address else detail
+
+
+def _detail(cluster, changefeed):
     tso, shown = _checkpoint()
-    detail = {
+    return {
         "upstream_id": 7390248162746021346, "id": changefeed.id, "keyspace": "default",
         "sink_uri": "mysql://root:xxxxx@127.0.0.1:3306/", "create_time": _rfc3339(changefeed.created),
         "start_ts": int(changefeed.created * 1000) << _TSO_SHIFT, "config": _config(changefeed), "state": changefeed.state,
         "creator_version": cluster.family.version, "resolved_ts": tso, "checkpoint_ts": tso, "checkpoint_time": shown,
-        "gid": {"low": changefeed.gid[0], "high": changefeed.gid[1]},
     }
-    address = maintainer_addr(cluster, changefeed)
-    return {**detail, "maintainer_addr": address} if address else detail
 
 
 def maintainer_addr(cluster, changefeed):
@@ -112,3 +115,30 @@ def _checkpoint():
 
 def _rfc3339(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+# ---- family C
+
+
+def tables_of(changefeed, capture):
+    """What a capture reports: replicas that are being prepared or closed too."""
+    return sorted(table_id for name, table_id, _ in capture.dispatchers if name == changefeed.id)
+
+
+def classic_item(changefeed):
+    item = {**_list_item(changefeed), "namespace": "default", "state": {"pending": "warning"}.get(changefeed.state, changefeed.state)}
+    del item["keyspace"]
+    return item
+
+
+def classic_changefeed(cluster, changefeed, initialized):
+    detail = _detail(cluster, changefeed)
+    detail["namespace"] = detail.pop("keyspace")
+    if changefeed.state == "normal" and initialized:
+        detail["task_status"] = [_task(changefeed, capture) for capture in cluster.members()]
+    return detail
+
+
+def _task(changefeed, capture):
+    tables = tables_of(changefeed, capture)
+    return {"capture_id": capture.id, "table_ids": tables} if tables else {"capture_id": capture.id}
