@@ -18,6 +18,8 @@ import scenarios_acknowledge
 import scenarios_drain
 import scenarios_faults
 import scenarios_requests
+import scenarios_rows_answers
+import scenarios_rows_identity
 import scenarios_schedulers
 
 PARALLEL = 4
@@ -27,8 +29,8 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 
 def all_scenarios():
     found = {}
-    for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge,
-                   scenarios_schedulers):
+    for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge, scenarios_schedulers,
+                   scenarios_rows_answers, scenarios_rows_identity):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found
