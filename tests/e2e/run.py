@@ -19,7 +19,10 @@ import scenarios_drain
 import scenarios_faults
 import scenarios_requests
 import scenarios_rows_answers
+import scenarios_rows_books
+import scenarios_rows_hidden
 import scenarios_rows_identity
+import scenarios_rows_process
 import scenarios_schedulers
 
 PARALLEL = 4
@@ -30,7 +33,8 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 def all_scenarios():
     found = {}
     for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge, scenarios_schedulers,
-                   scenarios_rows_answers, scenarios_rows_identity):
+                   scenarios_rows_answers, scenarios_rows_books, scenarios_rows_hidden, scenarios_rows_identity,
+                   scenarios_rows_process):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found

@@ -4,7 +4,7 @@ import socket
 
 from claims import cluster_of, wait_moving
 from harness import call, wait_for
-from rows import BELIEVER_S, SLOW, Row, ask_drain, fetch, holds, owner_address
+from rows import SLOW, Row, ask_drain, fetch, holds, owner_address
 
 
 # ---- row 4: an empty captures list ----
@@ -186,7 +186,7 @@ def scenario_row_26_stale_owner_answers_zero():
 
 def port_is_closed(family):
     """SIGTERM in mid-drain: the port is refused at once, the key goes last. Refused is not stopped, and stopped is not drained."""
-    with cluster_of(family, early_allowed=True, sim_args=("--move-ms", "1500", "--stop-ms", "8000")) as cluster:
+    with cluster_of(family, early_allowed=True, sim_args=("--move-ms", "1500", "--stop-ms", "25000")) as cluster:
         row = Row(cluster)
         row.apply()
         wait_moving(cluster, "row")
