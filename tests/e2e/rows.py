@@ -164,9 +164,13 @@ def owner_address(cluster):
 
 
 def changefeeds(cluster):
-    """Names in the list of all states."""
-    listed = call("http://" + owner_address(cluster), "GET", "/api/v2/changefeeds?state=all&keyspace=default")
-    return sorted(item["id"] for item in listed["items"])
+    """Names in the list of all states. Waits while TiCDC's coordinator cannot tell."""
+    def listed():
+        try:
+            return call("http://" + owner_address(cluster), "GET", "/api/v2/changefeeds?state=all&keyspace=default")["items"]
+        except ApiError:
+            return None
+    return sorted(item["id"] for item in wait_for("the changefeeds are listed", listed, 20))
 
 
 def maintainer_of(cluster, changefeed):

@@ -182,6 +182,23 @@ def scenario_row_26_stale_owner_answers_zero():
         row.drained()
 
 
+def scenario_row_26_two_that_claim_in_m():
+    """Whose list is it? As long as two say "mine", nothing is moved by either's word, and nothing is taken for done."""
+    with cluster_of("M", grace=150, sim_args=SLOW) as cluster:
+        row = Row(cluster)
+        owner = owner_address(cluster)
+        cluster.fault("stale_owner", capture=owner)
+        cluster.fault("coordinator_failover")
+        wait_for("another one is elected", lambda: owner_address(cluster) != owner, 10)
+        row.delete()
+        row.hold()
+        claims = [c["address"] for c in cluster.captures() if '"is_owner": true' in fetch(c["address"], "/status")[1]]
+        assert len(claims) == 2 and owner in claims, claims
+        assert row.truth() == row.before, "something was moved"
+        row.said("coordinator")
+        row.drained()
+
+
 # ---- row 29: a port that is closed ----
 
 def port_is_closed(family):
@@ -193,6 +210,7 @@ def port_is_closed(family):
         cluster.kube_sim("POST", f"/sim/pods/tidb/{row.pod}/ticdc/kill", {"signal": 15})
         wait_for("the port is closed", lambda: is_refused(row.address), 5)
         assert row.stop()["early"], "there was nothing left"
+        row.fault("http", path_prefix="/", action="reset")  # connections that were open would be served a while longer
         seen = []
         while row.id in {c["id"] for c in cluster.captures() if c["registered"]}:
             seen.append(cluster.status("row"))

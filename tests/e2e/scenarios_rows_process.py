@@ -180,6 +180,22 @@ def scenario_row_24_fenced_is_not_drained():
         row.drained()
 
 
+def scenario_row_24_fenced_and_answered_zero():
+    """Liveness 2 and a 0, and neither is true: the answer's own witness believes it, the other two do not."""
+    with cluster_of("N1", grace=120, sim_args=SLOW) as cluster:
+        row = Row(cluster)
+        cluster.fault("freeze")
+        row.fault("fence")
+        cluster.fault("early_zero")
+        row.delete()
+        row.until("TiCDC has lied", row.lies, 20)
+        row.hold(12)
+        assert len(row.lies()) >= 5 and row.truth() == row.before, row.truth()
+        row.disagreed("answer", says=("Zero",))
+        row.disagreed("process", "10 maintainers", "200 dispatchers", says=("NotZero",))
+        row.drained()
+
+
 def scenario_row_25_liveness_1_is_draining_in_n1():
     """In family C the same number means stopping. The whole of the work is still there."""
     with cluster_of("N1", grace=120, sim_args=SLOW) as cluster:
