@@ -16,8 +16,15 @@ import traceback
 
 import scenarios_acknowledge
 import scenarios_drain
+import scenarios_families
 import scenarios_faults
 import scenarios_requests
+import scenarios_rows_answers
+import scenarios_rows_books
+import scenarios_rows_classic
+import scenarios_rows_hidden
+import scenarios_rows_identity
+import scenarios_rows_process
 import scenarios_schedulers
 
 PARALLEL = 4
@@ -27,8 +34,9 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 
 def all_scenarios():
     found = {}
-    for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge,
-                   scenarios_schedulers):
+    for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge, scenarios_schedulers,
+                   scenarios_families, scenarios_rows_answers, scenarios_rows_books, scenarios_rows_classic, scenarios_rows_hidden, scenarios_rows_identity,
+                   scenarios_rows_process):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found

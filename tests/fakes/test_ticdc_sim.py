@@ -683,5 +683,115 @@ class Deaths(FreshCase):
         central.stdout.close()
 
 
+class FalseFinishes(FreshCase):
+    """The knobs for rows of section 11 that nothing else here arranges."""
+
+    def spans_at(self, sim, address):
+        """Dispatchers that the tables lists place on this capture."""
+        return sum(len([t for t in sim.tables(name).get(sim.id(address), []) if t]) for name in sim.state()["changefeeds"])
+
+    def elsewhere(self, sim, address):
+        """Changefeeds whose maintainers are not on this capture."""
+        return [name for name in sim.state()["changefeeds"] if sim.detail(name).get("maintainer_addr") != address]
+
+    def test_row_9_a_changefeed_in_backoff_is_not_counted_by_the_drain(self):
+        sim = self.start("N1")
+        target = sim.other(sim.owner())
+        names = self.elsewhere(sim, target)
+        sim.fault("maintainer_backoff", changefeeds=names)
+        until(lambda: sim.state()["absent"]["maintainers"] == len(names))
+        self.assertEqual(sim.detail(names[0])["state"], "warning")
+        self.assertNotIn("maintainer_addr", sim.detail(names[0]))
+        sim.drain_until_zero(target)
+        self.assertGreater(sim.truth(target)["dispatchers"], 0)
+        answers = [e for e in sim.judge()["timeline"] if e["event"] == "drain_answer" and e["count"] == 0]
+        self.assertGreater(answers[-1]["truth"]["dispatchers"], 0, "the judge saw the lie")
+        sim.heal()
+        until(lambda: sim.truth(target)["dispatchers"] == 0 and sim.state()["ready"])
+        self.assertEqual(sim.detail(names[0])["state"], "normal")
+
+    def test_row_12_a_maintainer_that_is_not_bootstrapped_lists_its_trigger_only(self):
+        sim = self.start("M")
+        target = sim.addresses[0]
+        names = self.elsewhere(sim, target)
+        sim.fault("unbootstrapped", changefeeds=names)
+        until(lambda: [sum(map(len, sim.tables(name).values())) for name in names] == [1] * len(names))
+        answer = call(target, "GET", f"/api/v2/changefeeds/{names[0]}/get_dispatcher_count")
+        self.assertEqual(answer.json, {"count": 1})
+        self.assertGreater(sim.truth(target)["dispatchers"], 0)
+        sim.heal()
+        until(lambda: sum(map(len, sim.tables(names[0]).values())) == 11)
+
+    def test_row_13_spans_that_run_are_listed_nowhere(self):
+        sim = self.start("M")
+        target = sim.addresses[0]
+        sim.fault("spans_nowhere", capture=target)
+        self.assertEqual(self.spans_at(sim, target), 0)
+        self.assertGreater(len(sim.tables("changefeed-001")[""]), 0)
+        self.assertGreater(sim.truth(target)["dispatchers"], 0)
+
+    def test_row_14_one_mode_can_freeze_while_the_other_moves(self):
+        sim = self.start("N1")
+        target = sim.other(sim.owner())
+        sim.fault("freeze", work="dispatchers", mode=1)
+        until(lambda: sim.drain(target, sim.id(target)).json and sim.state()["session"])
+        until(lambda: self.spans_at(sim, target) == 0 and sim.truth(target)["maintainers"] == 0)
+        self.assertGreater(sim.truth(target)["dispatchers"], 0)
+        self.assertGreater(sim.drain(target, sim.id(target)).json["current_table_count"], 0)
+        sim.heal()
+        sim.drain_until_zero(target)
+
+    def test_row_22_moves_of_others_are_adopted_and_turn_back(self):
+        sim = self.start("M")
+        target = sim.addresses[0]
+        before = sim.truth(target)["dispatchers"]
+        sim.fault("unrelated_moves", capture=target)
+        until(lambda: sim.state()["moving"]["dispatchers"] == before)
+        table = next(t for t in sim.tables("changefeed-001")[sim.id(target)] if t)
+        path = f"/api/v2/changefeeds/changefeed-001/move_table?tableID={table}&targetNodeID={sim.id(sim.addresses[1])}&wait=false"
+        self.assertEqual(call(target, "POST", path).text, "{}")
+        self.assertEqual(sim.state()["moving"]["dispatchers"], before, "adopted: no move of its own")
+        sim.heal()
+        until(lambda: sim.state()["moving"]["dispatchers"] == 0)
+        self.assertEqual(sim.truth(target)["dispatchers"], before)
+        self.assertEqual(call(target, "POST", path).text, "{}")
+        until(lambda: sim.truth(target)["dispatchers"] == before - 1)
+
+    def test_row_23_another_keyspace_is_not_listed(self):
+        sim = self.start("M")
+        sim.fault("hidden_changefeeds", changefeeds=["changefeed-001"])
+        listed = call(sim.addresses[0], "GET", "/api/v2/changefeeds?state=all").json
+        self.assertEqual((listed["total"], "changefeed-001" in [cf["id"] for cf in listed["items"]]), (5, False))
+        self.assertEqual(call(sim.owner(), "GET", "/api/v2/changefeeds/changefeed-001").code, "CDC:ErrChangeFeedNotExists")
+        self.assertEqual(call(sim.addresses[0], "GET", "/api/v2/changefeeds/changefeed-001/tables").status, 500)
+
+    def test_row_27_what_rests_runs_a_while_longer(self):
+        sim = self.start("M")
+        sim.fault("rest", changefeed="changefeed-001", state="finished", ms=500)
+        default, everything = (call(sim.addresses[0], "GET", f"/api/v2/changefeeds{q}").json["total"] for q in ("", "?state=all"))
+        self.assertEqual((default, everything, sim.detail("changefeed-001")["state"]), (5, 6, "finished"))
+        self.assertEqual(sum(c["truth"]["dispatchers"] for c in sim.state()["captures"]), 70)
+        until(lambda: sum(c["truth"]["dispatchers"] for c in sim.state()["captures"]) == 60)
+
+    def test_row_26_a_stale_owner_says_0_by_what_it_remembers(self):
+        sim = self.start("N1")
+        first = sim.owner()
+        target = sim.other(first)
+        sim.drain_until_zero(target)
+        sim.fault("stale_owner", capture=first)
+        sim.fault("coordinator_failover")
+        second = until(lambda: sim.owner() != first and sim.owner())
+        self.assertEqual([call(a, "GET", "/status").json["is_owner"] for a in (first, second)], [True, True])
+        sim.fault("flow_back", capture=target, ms=100)
+        until(lambda: sim.truth(target)["dispatchers"] == 1)
+        self.assertEqual(sim.drain(first, sim.id(target)).json, {"current_table_count": 0})
+        marked = [c["id"] for c in call(first, "GET", "/api/v2/captures").json["items"] if c["is_owner"]]
+        self.assertEqual(marked, [sim.id(first)], "it marks itself")
+        sim.fault("stale_owner", enabled=False)
+        until(lambda: not call(first, "GET", "/status").json["is_owner"])
+        sim.drain_until_zero(target)
+        self.assertEqual(sim.truth(target)["dispatchers"], 0)
+
+
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -109,8 +109,9 @@ def drain(cluster, capture, request, *path):
             refused = ApiError("CDC:ErrVersionIncompatible", "TiKV version check failed", 503)
             return Response(503, refused.body(), _TEXT)
         count = 0 if cluster.faults.take("early_zero", capture) else owner.drain(target)
-        cluster.judge.event("drain_answer", coordinator=capture.id, target=target_id, count=count)
         missing = cluster.faults.take("missing_field", capture)
+        cluster.judge.event("drain_answer", coordinator=capture.id, target=target_id, count=None if missing else count,
+                            truth=target.truth(cluster.now()))
         return answer({} if missing else {"current_table_count": count}, 202)
 
 

@@ -205,15 +205,15 @@ class Cluster:
         self.changefeeds[name] = Changefeed(name, table_ids, redo, self.rng, time.time())
         return self.changefeeds[name]
 
-    def pause(self, changefeed):
+    def pause(self, changefeed, state="stopped", closing_ms=None):
         """Gone from the books at once, while its dispatchers take a while to close (section 11, row 27)."""
-        changefeed.state = "stopped"
+        changefeed.state = state
         changefeed.lose_maintainer()
         self.cancel_maintainer_operator(changefeed)
         self.cancel_spans_of(changefeed)
         for span in changefeed.spans.values():
             span.node = ""
-        self.later(self.durations.move_ms, lambda: self._close(changefeed))
+        self.later(closing_ms or self.durations.move_ms, lambda: self._close(changefeed))
 
     def warn(self, changefeed):
         """It goes on running, but the owner counts and schedules it no more."""

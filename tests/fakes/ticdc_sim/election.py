@@ -1,7 +1,8 @@
 """The etcd election: a queue of keys, oldest first, and the coordinator object of the capture whose key is at the head (section 7).
 
 Claims: resign deletes the key and the process queues again at the end; a draining process does not queue, and if it wins it resigns at
-once; a dead process keeps its key until its lease ends; bootstrap needs an answer of every registered process.
+once; a dead process keeps its key until its lease ends; bootstrap needs an answer of every registered process. Fault: one that lost
+the election keeps its object, and answers by it (row 26).
 """
 
 from . import classic, settling
@@ -43,7 +44,7 @@ class Election:
         self._dissolve(capture)
 
     def _dissolve(self, capture):
-        if capture.coordinator:
+        if capture.coordinator and not (capture.up and self._cluster.faults.find("stale_owner", capture)):
             capture.coordinator = None
             capture.owner_until_ms = self._cluster.now() + 100
 

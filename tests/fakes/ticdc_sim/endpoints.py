@@ -61,7 +61,7 @@ def check_name(changefeed_id):
 
 def find_changefeed(cluster, changefeed_id):
     check_name(changefeed_id)
-    if changefeed_id not in cluster.changefeeds:
+    if changefeed_id not in cluster.changefeeds or views.is_hidden(cluster, changefeed_id):
         raise errors.changefeed_not_exists(changefeed_id)
     return cluster.changefeeds[changefeed_id]
 
@@ -132,8 +132,10 @@ def drain(cluster, capture, request):
         count = _drain_count(cluster, capture, target_id)
         if cluster.faults.take("early_zero", capture):
             count = 0
-        cluster.judge.event("drain_answer", coordinator=capture.id, target=target_id, count=count)
         missing = cluster.faults.take("missing_field", capture)
+        target = cluster.find(target_id)
+        cluster.judge.event("drain_answer", coordinator=capture.id, target=target_id, count=None if missing else count,
+                            truth=target and target.truth(cluster.now()))
         return answer({} if missing else {"current_table_count": count}, 202)
 
 

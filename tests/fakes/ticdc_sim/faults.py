@@ -18,6 +18,8 @@ KNOBS = {  # name: its arguments. `capture` is the process that answers, unless 
     "metrics_fail": {"status"},
     "metrics_absent_series": {"names"},  # default: all that start with ticdc_
     "old_metric_names": set(),
+    "spans_nowhere": set(),  # capture: its spans are listed under node ""
+    "hidden_changefeeds": {"changefeeds"},  # of another keyspace: no list has them, no name finds them
     "negative_broker_gauge": {"value"},
     # drain call
     "early_zero": set(),
@@ -25,12 +27,17 @@ KNOBS = {  # name: its arguments. `capture` is the process that answers, unless 
     "legacy_peer": set(),  # capture: the old one
     "capability_unknown": set(),  # capture: the unknown one
     # model; capture: the one that it happens to
-    "coordinator_failover": set(),  # this and the next two act at once and are gone
+    "coordinator_failover": set(),  # this and the next three act at once and are gone
     "id_change": set(),
     "fence": set(),
+    "rest": {"changefeed", "state", "ms"},  # at once as well: stopped or finished, while its dispatchers close for so long
+    "maintainer_backoff": {"changefeeds"},  # in warning: no maintainer while this is on
+    "unbootstrapped": {"changefeeds"},  # their maintainers know of nothing but their triggers
+    "unrelated_moves": set(),  # capture: all its spans are on their way elsewhere, do not arrive, and turn back when this is off
+    "stale_owner": set(),  # capture: one that coordinated keeps its coordinator object
     "broker_linger": {"ms"},
     "belief_empty": set(),
-    "freeze": set(),
+    "freeze": {"work", "mode"},  # default: all; work: maintainers or dispatchers
     "dest_dies_mid_move": {"work", "phase"},  # maintainers or dispatchers; after_stop (default) or before_stop
     "flow_back": {"ms"},
     "basic_placement": {"work"},  # on unless enabled is false; work: of maintainers only

@@ -5,7 +5,7 @@ Each is named in faults.KNOBS. Those of at_once() act when they are set; the oth
 
 from .capture import new_id
 
-AT_ONCE = ("coordinator_failover", "id_change", "fence")
+AT_ONCE = ("coordinator_failover", "id_change", "fence", "rest")
 
 
 def at_once(cluster, fault):
@@ -14,6 +14,9 @@ def at_once(cluster, fault):
         if coordinator:
             cluster.judge.event("coordinator_failover", capture_id=coordinator.capture.id)
             cluster.election.resign(coordinator.capture)
+        return
+    if fault["name"] == "rest":
+        cluster.pause(cluster.changefeeds[fault["changefeed"]], fault.get("state", "stopped"), fault.get("ms"))
         return
     capture = cluster.find(fault.get("capture", ""))
     if not capture:
@@ -43,10 +46,61 @@ _AT_ONCE = {"id_change": _change_id, "fence": _fence}
 
 
 def step(cluster, now):
+    _back_off(cluster)
+    _forget_spans(cluster, now)
+    _turn_back(cluster)
     for capture in cluster.members():
+        if cluster.faults.find("unrelated_moves", capture):
+            _move_elsewhere(cluster, capture)
         if cluster.faults.find("belief_empty", capture):
             _believe_empty(cluster, capture)
         _flow_back(cluster, capture, now)
+
+
+def _named(cluster, name):
+    """The changefeeds that a fault of this name lists."""
+    fault = cluster.faults.find(name)
+    return set(fault.get("changefeeds", ())) if fault else set()
+
+
+def _back_off(cluster):
+    """A maintainer met an error: it is torn down, its changefeed waits in warning, and its dispatchers stay (3.3; rows 9, 10)."""
+    named = _named(cluster, "maintainer_backoff")
+    for changefeed in cluster.changefeeds.values():
+        if changefeed.id in named and changefeed.state == "normal":
+            changefeed.state = "warning"
+            cluster.cancel_maintainer_operator(changefeed)
+            for capture in cluster.captures:
+                capture.drop_maintainer(changefeed, cluster.broker_end_ms(capture))
+            changefeed.lose_maintainer()
+            cluster.judge.event("backoff", changefeed=changefeed.id)
+        elif changefeed.id not in named and changefeed.state == "warning":
+            changefeed.state = "normal"
+            cluster.judge.event("backoff_end", changefeed=changefeed.id)
+
+
+def _forget_spans(cluster, now):
+    """A maintainer waits for the last answer to its bootstrap request (row 12). Without the fault it has it soon."""
+    for changefeed_id in _named(cluster, "unbootstrapped") & set(cluster.changefeeds):
+        cluster.changefeeds[changefeed_id].bootstrapped = False
+        cluster.changefeeds[changefeed_id].bootstrap_ms = now + 100
+
+
+def _move_elsewhere(cluster, capture):
+    """Somebody else's moves: move_table adopts them, and says 200 (row 22)."""
+    others = [c for c in cluster.members() if c is not capture and not c.liveness]
+    for changefeed, _ in cluster.living_maintainers() if others else ():
+        for span in changefeed.spans.values():
+            if span.node == capture.id and span.key not in cluster.span_operators:
+                cluster.move_span(changefeed, span, cluster.rng.choice(others)).unrelated = True
+
+
+def _turn_back(cluster):
+    """They end where they began, as if their destinations had left."""
+    for key, operator in list(cluster.span_operators.items()):
+        if operator.unrelated and not cluster.faults.find("unrelated_moves", cluster.registered(operator.origin)):
+            operator.finished = True
+            del cluster.span_operators[key]
 
 
 def _believe_empty(cluster, capture):
@@ -75,9 +129,14 @@ def _flow_back(cluster, capture, now):
 
 
 def frozen(cluster, operator):
-    fault = cluster.faults.find("freeze") or any(
-        cluster.faults.find("freeze", c) for c in cluster.members() if operator.touches(c.id))
-    return bool(fault)
+    faults = [cluster.faults.find("freeze")] + [cluster.faults.find("freeze", c) for c in cluster.members() if operator.touches(c.id)]
+    return getattr(operator, "unrelated", False) or any(fault and _freezes(fault, operator) for fault in faults)
+
+
+def _freezes(fault, operator):
+    span = getattr(operator, "span", None)
+    work = "dispatchers" if span else "maintainers"
+    return fault.get("work", work) == work and ("mode" not in fault or bool(span) and span.mode == fault["mode"])
 
 
 def kill_destination(cluster, operator, work):

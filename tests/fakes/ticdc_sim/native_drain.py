@@ -157,7 +157,7 @@ class NativeDrain:
             self._cluster.later(_ACKNOWLEDGE_MS, lambda: session.acknowledged.add(capture.id))
 
     def _in_office(self):
-        return self._coordinator.capture.coordinator is self._coordinator
+        return self._cluster.coordinator() is self._coordinator
 
     def _drive(self):
         target = self.session.target

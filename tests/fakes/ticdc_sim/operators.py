@@ -19,6 +19,7 @@ class SpanOperator:
         self._create_ms = now + cluster.durations.move_ms
         self.finished = False
         self.stopped = self.kind == "add"
+        self.unrelated = False  # somebody else's, see incidents.py
         if self.stopped:
             span.node = self.destination
 

@@ -22,7 +22,7 @@ def place_maintainers(cluster):
             return
         nodes = [c for c in nodes if not c.liveness_seen]
     for changefeed in cluster.changefeeds.values():
-        if nodes and changefeed.running() and not changefeed.maintainer and changefeed.id not in cluster.maintainer_operators:
+        if nodes and changefeed.state == "normal" and not changefeed.maintainer and changefeed.id not in cluster.maintainer_operators:
             cluster.move_maintainer(changefeed, cluster.least_maintainers(nodes))
 
 

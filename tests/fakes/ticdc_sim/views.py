@@ -32,9 +32,15 @@ def _capture(cluster, capture_id, address, is_owner):
 
 
 def changefeeds(cluster, state):
-    shown = [cf for cf in cluster.changefeeds.values() if wanted(cf.state, state)]
+    shown = [cf for cf in cluster.changefeeds.values() if wanted(cf.state, state) and not is_hidden(cluster, cf.id)]
     cluster.rng.shuffle(shown)
     return [_list_item(cf) for cf in shown]
+
+
+def is_hidden(cluster, changefeed_id):
+    """Fault: it belongs to a keyspace that nobody asks about (row 23)."""
+    fault = cluster.faults.find("hidden_changefeeds")
+    return bool(fault) and changefeed_id in fault.get("changefeeds", ())
 
 
 def wanted(actual, state):
@@ -81,12 +87,14 @@ def _config(changefeed):
 
 
 def tables(cluster, changefeed, mode):
-    """One item per node that has something. The trigger span is table 0, where the maintainer is."""
+    """One item per node that has something. The trigger span is table 0, where the maintainer is. Fault: spans that run are placed
+    nowhere."""
     nodes = {changefeed.maintainer: [0]}
     if changefeed.bootstrapped:
         for span in changefeed.spans.values():
             if span.mode == mode:
-                nodes.setdefault(span.node, []).append(span.table_id)
+                nowhere = cluster.faults.find("spans_nowhere", cluster.registered(span.node))
+                nodes.setdefault("" if nowhere else span.node, []).append(span.table_id)
     items = [{"node_id": node, "table_ids": table_ids} for node, table_ids in nodes.items()]
     cluster.rng.shuffle(items)
     return items

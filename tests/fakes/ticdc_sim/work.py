@@ -1,7 +1,7 @@
 """Changefeeds and their spans as the coordinator and the maintainers believe them to be. The truth is in capture.py.
 
 Claims: a changefeed is absent, bound to a node, or bootstrapped there; each span has a node or none. A maintainer that has just
-bootstrapped believes what the nodes told it. Each table is one span per mode. States are normal and stopped only.
+bootstrapped believes what the nodes told it. Each table is one span per mode. States are normal, warning, stopped and finished.
 """
 
 
@@ -36,7 +36,7 @@ class Changefeed:
         self.drain_limit = None  # (epoch, {mode: concurrent moves})
 
     def running(self):
-        return self.state == "normal"
+        return self.state in ("normal", "warning")
 
     def lose_maintainer(self):
         self.maintainer = None
