@@ -13,6 +13,7 @@
 
 const struct td_core_options td_core_defaults = {
 	.batch_default = 10,
+	.batch_handoff = 100,
 	.process_poll_ms = 500,
 	.nodes_poll_ms = 1000,
 	.workload_poll_ms = 2000,

@@ -32,7 +32,8 @@
 struct td_core;
 
 struct td_core_options {
-	int batch_default;	     /* moves at once when the request names no batchSize */
+	int batch_default; /* moves at once when the request names no batchSize */
+	int batch_handoff; /* the same for what is moved in the last moment (handoff.c): TiCDC moves it back before long */
 	int64_t process_poll_ms;     /* W3 while draining: the cheap progress meter */
 	int64_t nodes_poll_ms;	     /* captures list while a request is open */
 	int64_t workload_poll_ms;    /* W2 while work remains that the plan does not explain */

@@ -33,7 +33,10 @@ static const char *owner_of(const struct td_request *request)
 
 size_t td_moves_free_slots(const struct td_core *core, const struct td_request *request)
 {
-	int batch = request && request->batch > 0 ? request->batch : core->options.batch_default;
+	int batch = td_handoff_is_due(core) ? core->options.batch_handoff : core->options.batch_default;
+
+	if (request && request->batch > 0)
+		batch = request->batch;
 
 	return core->operators.count < (size_t)batch ? (size_t)batch - core->operators.count : 0;
 }

@@ -71,4 +71,7 @@ void told_loads_sent_anew(struct world *w, struct told_loads *l, const struct td
 void told_loads_sent(struct world *world, struct told_loads *loads, const struct td_effect *effect, int destination);
 void told_loads_range(const struct told_loads *loads, enum load load, int node, int *ret_min, int *ret_max);
 
+/* Moves at once when the request names no batch size. */
+int check_default_batch(const struct world *w);
+
 #endif

@@ -185,7 +185,7 @@ void check_true_batch(struct world *w, int node, uint64_t epoch)
 			request = &w->requests[i];
 	if (!request || check_is_ambiguous(w))
 		return; /* a move that was given up can go on when its maintainer is back */
-	batch = request->batch ? request->batch : td_core_defaults.batch_default;
+	batch = request->batch ? request->batch : check_default_batch(w);
 	if (moves > batch)
 		world_fail(w, "property 5: %d moves under way in truth, batch %d", moves, batch);
 }

@@ -29,6 +29,7 @@ class ReplicaOperator:
         self._close_ms = now + move_ms
         self.finished = False
         self.stopped = False  # promoted
+        self.unrelated = False
 
     def touches(self, capture_id):
         return capture_id in (self.origin, self.destination)
