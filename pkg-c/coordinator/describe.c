@@ -31,6 +31,8 @@ static void describe_verifying(const struct td_core *core, const struct td_reque
 {
 	enum td_witness dissenter = td_verdict_dissenter(&core->verdict);
 
+	if (request->phase == TD_PHASE_DRAINING) /* the books were read before the moves: the process knows better */
+		dissenter = TD_WITNESS_PROCESS;
 	if (dissenter == TD_WITNESS_COUNT)
 		(void)td_buf_append_format(out, "all witnesses say that %s is empty; reading them again to be certain",
 					   who(request));
@@ -42,6 +44,7 @@ static void describe_verifying(const struct td_core *core, const struct td_reque
 static void describe_pending(const struct td_core *core, const struct td_request *request, struct td_buf *out)
 {
 	const char *note = core->note[0] ? core->note : "nothing heard yet";
+	enum td_witness dissenter = td_verdict_dissenter(&core->verdict);
 
 	if (request->reason == TD_REASON_QUEUED)
 		(void)td_buf_append_format(out, "position %d in the queue%s%s", request->queue_position,
@@ -52,6 +55,10 @@ static void describe_pending(const struct td_core *core, const struct td_request
 		(void)td_buf_append_format(out, "no capture is registered for pod %s yet", request->pod);
 	else if (core->nodes.reads == 0)
 		(void)td_buf_append_format(out, "asking TiCDC for its captures: %s", note);
+	else if (core->family != TD_FAMILY_UNKNOWN && dissenter != TD_WITNESS_COUNT &&
+		 !core->verdict.witnesses[dissenter].known)
+		(void)td_buf_append_format(out, "reading what %s holds: witness %s: %s", who(request),
+					   td_witness_name(dissenter), core->verdict.witnesses[dissenter].note);
 	else
 		(void)td_buf_append_format(out, "finding out what this TiCDC can do%s%s", core->note[0] ? ": " : "",
 					   core->note);
@@ -61,7 +68,7 @@ static void describe(const struct td_core *core, const struct td_request *reques
 {
 	if (request->phase == TD_PHASE_PENDING || request->reason == TD_REASON_QUEUED)
 		describe_pending(core, request, out);
-	else if (request->phase == TD_PHASE_VERIFYING)
+	else if (request->phase == TD_PHASE_VERIFYING || request->reason == TD_REASON_WITNESSES_DISAGREE)
 		describe_verifying(core, request, out);
 	else if (request->reason == TD_REASON_MOVING_COORDINATOR && !core->nodes.coordinator[0])
 		(void)td_buf_append_format(out, "waiting for TiCDC to have a coordinator again%s%s",

@@ -33,8 +33,17 @@ void td_drain_observe_workload(struct td_core *core, const struct td_request *re
 }
 
 /* The evidence as it stands, copied so that the object shows it also after the drain. */
+/* What a witness says, and why; not how often, or a write would be under way at the very moment of the proof. */
+static bool says_the_same(const struct td_witness_state *a, const struct td_witness_state *b)
+{
+	return a->known == b->known && a->zero == b->zero && strcmp(a->note, b->note) == 0;
+}
+
 void td_drain_keep_evidence(struct td_core *core, struct td_request *request)
 {
+	for (int i = 0; i < TD_WITNESS_COUNT; i++)
+		if (!says_the_same(&request->witnesses[i], &core->verdict.witnesses[i]))
+			request->dirty = true;
 	memcpy(request->witnesses, core->verdict.witnesses, sizeof(request->witnesses));
 	(void)td_text_copy(request->coordinator, sizeof(request->coordinator), core->nodes.coordinator);
 }

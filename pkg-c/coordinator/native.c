@@ -12,6 +12,7 @@
 
 #define STRAGGLER_MS 5000 /* TiCDC says done for this long while the process still runs dispatchers: move those ourselves */
 #define BEGIN_MS 3000	  /* a capture that is drained says so within half of this */
+#define DOUBT_MS 2000	  /* it may be that the others are only asked less often */
 #define RECENT_MS 15000	  /* what has changed in the cluster this lately may be what TiCDC waits for */
 #define CERTAIN_READS 2
 
@@ -99,6 +100,8 @@ enum td_reason td_native_reason(const struct td_core *core, struct td_request *r
 	(void)td_text_copy(request->blocked_by, sizeof(request->blocked_by), holder ? label_of(holder) : "");
 	if (holder)
 		return TD_REASON_WAITING_FOR_SLOT;
+	if (answer->zero && core->now_ms - core->verdict.first_ms[TD_WITNESS_ANSWER] >= DOUBT_MS)
+		return TD_REASON_WITNESSES_DISAGREE; /* or we would not be here */
 	return (answer->last_ms && !answer->known) || idle ? TD_REASON_WAITING_FOR_NATIVE : TD_REASON_NONE;
 }
 

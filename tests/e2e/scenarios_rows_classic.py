@@ -2,7 +2,7 @@
 
 from claims import cluster_of
 from harness import wait_for
-from rows import SLOW, Row, ask_drain, fetch, gauge, holds, owner_address
+from rows import SLOW, Row, ask_drain, fetch, holds, owner_address
 
 TABLES = ("dispatchers",)
 C = {"family": "C", "grace": 120, "sim_args": SLOW}
@@ -27,8 +27,8 @@ def scenario_row_06_c_new_id_in_the_same_process():
         assert second["id"] != row.id and second["pid"] == pid, second
         wait_for("the first request ends", lambda: row.status().get("reason") == "CaptureGone", 40)
         assert not row.is_open(), "let go, although the process went on as another capture"
+        row.id = second["id"]
         row.drained()
-        assert row.cluster.judge()["stops"][-1]["capture_id"] == second["id"]
 
 
 def scenario_row_16_c_processors_are_not_believed_alone():
@@ -44,12 +44,11 @@ def scenario_row_16_c_processors_are_not_believed_alone():
 def scenario_row_17_c_changefeeds_that_warn_are_not_counted():
     with cluster_of(**C) as cluster:
         row = Row(cluster)
-        every_changefeed(cluster, "warn")
+        cluster.fault("maintainer_backoff", changefeeds=cluster.sim("GET", "/sim/state")["changefeeds"])
         row.delete()
         row.until("TiCDC has said 0", lambda: row.lies(TABLES))
         row.hold(kinds=TABLES)
         row.disagreed("process", "dispatchers", kinds=TABLES)
-        every_changefeed(cluster, "resume")
         row.drained()
 
 
@@ -62,8 +61,9 @@ def scenario_row_18_c_an_owner_that_does_not_run_its_changefeeds():
         wait_for("the new owner knows nothing", lambda: '"total":0' in fetch(row.address, "/api/v2/changefeeds?state=all")[1])
         assert '"current_table_count":0' in ask_drain(cluster, row.id)[1]
         row.delete()
-        row.until("TiCDC has said 0", lambda: row.lies(TABLES))
+        row.until("the drain begins without a plan, and TiCDC says 0", lambda: row.status()["phase"] == "Draining" and row.lies(TABLES))
         row.hold(kinds=TABLES)
+        row.said("witness cluster", "CDC:ErrClusterIsUnhealthy", kinds=TABLES)
         row.disagreed("process", "dispatchers", kinds=TABLES)
         row.disagreed("cluster", "CDC:ErrClusterIsUnhealthy", says=("Unknown",), kinds=TABLES)
         row.drained()
@@ -110,8 +110,6 @@ def scenario_row_30_c_a_build_without_the_first_drain_route():
         row.delete()
         row.until("the other route was asked", row.answers)
         assert holds(row.before, TABLES)
-        row.until("it is drained", lambda: row.status().get("phase") in ("Drained", "Released"), 60)
-        assert gauge(row, "ticdc_processor_num_of_tables") == 0
         row.drained()
     with cluster_of(early_allowed=True, **C) as cluster:
         row = Row(cluster)

@@ -215,10 +215,6 @@ class Cluster:
             span.node = ""
         self.later(closing_ms or self.durations.move_ms, lambda: self._close(changefeed))
 
-    def warn(self, changefeed):
-        """It goes on running, but the owner counts and schedules it no more."""
-        changefeed.state = "warning"
-
     def _close(self, changefeed):
         for capture in self.captures if not changefeed.running() else ():
             capture.drop_maintainer(changefeed, self.broker_end_ms(capture))

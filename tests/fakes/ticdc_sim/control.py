@@ -1,6 +1,6 @@
 """The control API under /sim/: set faults, look at belief and truth, read the judge. For the test harness only; no TiCDC has it.
 
-GET /sim/state, GET /sim/judge, GET|POST|DELETE /sim/fault, POST /sim/changefeed, POST /sim/changefeed/{id}/pause|resume|warn.
+GET /sim/state, GET /sim/judge, GET|POST|DELETE /sim/fault, POST /sim/changefeed, POST /sim/changefeed/{id}/pause|resume.
 """
 
 import json
@@ -105,8 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _change(self, changefeed_id, *verb):
         changefeed = self._cluster.changefeeds[changefeed_id]
-        {("POST", "pause"): self._cluster.pause, ("POST", "resume"): self._cluster.resume,
-         ("POST", "warn"): self._cluster.warn}[(self.command, *verb)](changefeed)
+        {("POST", "pause"): self._cluster.pause, ("POST", "resume"): self._cluster.resume}[(self.command, *verb)](changefeed)
         return {}
 
     def log_message(self, *args):

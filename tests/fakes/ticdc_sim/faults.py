@@ -31,7 +31,7 @@ KNOBS = {  # name: its arguments. `capture` is the process that answers, unless 
     "id_change": set(),
     "fence": set(),
     "rest": {"changefeed", "state", "ms"},  # at once as well: stopped or finished, while its dispatchers close for so long
-    "maintainer_backoff": {"changefeeds"},  # in warning: no maintainer while this is on
+    "maintainer_backoff": {"changefeeds"},  # in warning while this is on: no maintainer; in C, not counted
     "unbootstrapped": {"changefeeds"},  # their maintainers know of nothing but their triggers
     "unrelated_moves": set(),  # capture: all its spans are on their way elsewhere, do not arrive, and turn back when this is off
     "stale_owner": set(),  # capture: one that coordinated keeps its coordinator object
