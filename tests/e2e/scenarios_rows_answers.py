@@ -77,6 +77,22 @@ def scenario_row_02_legacy_peer_for_a_short_time():
         row.drained()
 
 
+def scenario_row_02_zero_before_it_is_stopping():
+    """A drain is on, liveness is 1, all work is there, and the answer is 0: a genuine one comes at liveness 2."""
+    with cluster_of("N1", grace=120, sim_args=SLOW) as cluster:
+        row = Row(cluster)
+        cluster.fault("freeze")
+        cluster.fault("early_zero")
+        row.delete()
+        row.until("TiCDC has lied", row.lies, 20)
+        row.hold()
+        assert len(row.lies()) >= 5 and row.truth() == row.before, row.truth()
+        assert fetch(row.address, "/status")[1].count('"liveness": 1')
+        row.disagreed("answer", "TiCDC answers 0, not believed", says=("NotZero",))
+        row.disagreed("process", "10 maintainers", "200 dispatchers")
+        row.drained()
+
+
 def scenario_row_02_object_keeps_up_with_its_witnesses():
     """What a witness says now is in the object within a few seconds, also when nothing else in it changes."""
     with cluster_of("N1", grace=120, sim_args=SLOW) as cluster:
@@ -208,7 +224,7 @@ def scenario_row_28_slot_of_a_drained_capture():
         slot_is_taken(row)
         assert row.status()["reason"] == "WaitingForSlot" and row.status()["blockedBy"] == first, row.status()
         row.said(first, "only drain slot")
-        delete_and_expect(cluster, first)
+        delete_and_expect(cluster, first, timeout=40)  # as the object says that one should
         row.drained()
 
 

@@ -1,5 +1,7 @@
 """Contract 11, rows about what the books leave out: 9, 10, 12 to 16, 23, 27. The lists say that nothing is left; the process knows better."""
 
+import time
+
 from claims import cluster_of
 from harness import call, wait_for
 from rows import (ALL, SLOW, Row, books, changefeeds, fetch, gauge, holds, owner_address, tables_at, with_maintainer_elsewhere)
@@ -77,7 +79,7 @@ def not_bootstrapped(family, seconds):
     """They list table 0 and count 1, exactly like the maintainers of changefeeds without tables; their dispatchers run on the target."""
     with cluster_of(family, grace=180, sim_args=SLOW) as cluster:
         row = Row(cluster)
-        names = with_maintainer_elsewhere(row, 3)
+        names = with_maintainer_elsewhere(row, 3 if seconds < 30 else 1)
         cluster.fault("unbootstrapped", changefeeds=names)
         row.delete()
         row.until("the lists are short", lambda: not any(tables_at(row, name) for name in names), 10)
@@ -105,6 +107,19 @@ def scenario_row_12_not_bootstrapped_m():
 def scenario_row_12_not_bootstrapped_for_longer_than_the_rule():
     """After 30 s such a list is believed; the process is not asked about beliefs."""
     not_bootstrapped("M", 50)
+
+
+def scenario_row_12_many_changefeeds_without_tables():
+    """The other side of that rule: maintainers that truly have no tables look the same. It costs 30 s once, not for each of them."""
+    with cluster_of("M", grace=150, sim_args=SLOW, changefeeds=24, tables=0) as cluster:
+        row = Row(cluster)
+        assert row.before["maintainers"] == 8 and row.before["dispatchers"] == 0, row.before
+        began = time.monotonic()
+        row.delete()
+        row.until("it has begun to move", lambda: row.truth()["maintainers"] < 8, 60)
+        took = time.monotonic() - began
+        row.drained()
+        assert took < 45, f"it took {took:.0f} s before anything was moved"
 
 
 # ---- row 13: belief against truth ----
