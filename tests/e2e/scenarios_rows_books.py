@@ -25,6 +25,21 @@ def scenario_row_09_changefeed_in_backoff_at_the_start():
         row.drained()
 
 
+def scenario_row_09_changefeed_in_backoff_for_good():
+    """Nobody can move what has no maintainer: released by policy at the deadline, with what was left named, and never called drained."""
+    with cluster_of("N1", early_allowed=True, sim_args=SLOW) as cluster:
+        row = Row(cluster)
+        cluster.fault("maintainer_backoff", changefeeds=with_maintainer_elsewhere(row, 3))
+        row.delete(grace=40)
+        row.until("TiCDC has lied", row.lies, 30)
+        row.hold(18)
+        left = row.truth()["dispatchers"]
+        assert len(row.lies()) >= 10 and left > 0, row.answers()[-1]
+        row.disagreed("process", f"{left} dispatchers", says=("NotZero",))
+        row.by_policy("TimedOut", f"{left} dispatchers")
+        assert row.stop()["truth"]["dispatchers"] == left, row.stop()
+
+
 def scenario_row_10_maintainer_restarts_in_the_middle():
     """A tracked changefeed's maintainer, on another node, is in backoff: it counts 0 meanwhile, and STOPPING is sent."""
     with cluster_of("N1", grace=150, sim_args=("--move-ms", "3000")) as cluster:
