@@ -128,7 +128,7 @@ def without_tables(family):
         row = Row(cluster)
         assert row.before["maintainers"] == 8 and row.before["dispatchers"] == 0, row.before
         row.delete()
-        row.until("it has ended", row.is_open, 75)
+        row.until("it has ended", row.is_open, 100)  # 30 s for all of them, and in M 30 s more for those that have moved
         row.drained()
 
 
