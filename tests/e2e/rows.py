@@ -74,8 +74,9 @@ class Row:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             truth, opened = self.look(), self.is_open()
+            held = next((t for t, _ in reversed(self.seen) if holds(t, ALL)), truth)
+            assert not opened, f"finished while, or right after, truth held {held}: {self.status()}"
             assert holds(truth, kinds), f"truth is empty, so nobody lied: {truth}; {self.status()}"
-            assert not opened, f"finished while truth held {truth}: {self.status()}"
             time.sleep(0.1)
 
     def answers(self):

@@ -1,5 +1,5 @@
 """Things break in the middle: TiCDC lies, errs, hangs and fails over; the API server stutters; captures die. In each the gate
-stays shut until truth is empty, or opens by policy at the deadline and says why."""
+stays shut until truth is empty, or opens by policy at the deadline and says why. The rows of contract 11 are in scenarios_rows_*.py."""
 
 import functools
 import time
@@ -12,19 +12,18 @@ SLOWEST = ("--move-ms", "1500")  # N1 moves everything at once: this leaves a mi
 BELIEVER_S = 9  # how long a fault lasts: in this time a sidecar that believed it would have opened the gate
 
 
-def lie(family, fault, release_after=True, target_only=False, **arguments):
+def lie(family, fault, **arguments):
     """A pod is deleted while TiCDC misbehaves. The fault is withdrawn after a while, and only then may the hook return."""
     with cluster_of(family, grace=120, sim_args=SLOW) as cluster:
         pod = follower(cluster)
         uid, name = cluster.pod(pod)["metadata"]["uid"], cluster.request_of(pod)
-        cluster.fault(fault, capture=cluster.capture_of(pod)["address"] if target_only else None, **arguments)
+        cluster.fault(fault, **arguments)
         cluster.delete_pod(pod)
         wait_for("the request exists", lambda: cluster.status(name).get("phase"), 20)
-        if release_after:
-            patience = time.monotonic() + BELIEVER_S
-            wait_for("a believer would have let go", lambda: time.monotonic() > patience, BELIEVER_S + 5)
-            assert not hook_of(cluster, uid).get("prestop-end"), "the hook returned under the fault"
-            cluster.sim("DELETE", "/sim/fault")
+        patience = time.monotonic() + BELIEVER_S
+        wait_for("a believer would have let go", lambda: time.monotonic() > patience, BELIEVER_S + 5)
+        assert not hook_of(cluster, uid).get("prestop-end"), "the hook returned under the fault"
+        cluster.sim("DELETE", "/sim/fault")
         last = wait_hook_end(cluster, uid, 110)
         assert "open Drained" in last, last
         cluster.wait_replaced(pod, uid)
@@ -34,52 +33,16 @@ def http(path, action, **more):
     return functools.partial(lie, "N1", "http", path_prefix=path, action=action, **more)
 
 
-scenario_n1_early_zero = functools.partial(lie, "N1", "early_zero")
-scenario_n1_missing_field = functools.partial(lie, "N1", "missing_field")
-scenario_n1_legacy_peer = functools.partial(lie, "N1", "legacy_peer")
 scenario_n1_drain_answers_500 = http("/api/v1/captures/drain", "status", status=500, method="PUT")
-scenario_n1_drain_answers_404 = http("/api/v1/captures/drain", "status", status=404, method="PUT")
 scenario_n1_drain_answers_garbage = http("/api/v1/captures/drain", "garbage", method="PUT")
 scenario_n1_drain_hangs = http("/api/v1/captures/drain", "hang", method="PUT")
 scenario_n1_metrics_fail = http("/metrics", "status", status=500)
 scenario_n1_metrics_truncated = http("/metrics", "truncate")
 scenario_n1_metrics_empty = http("/metrics", "empty")
 scenario_n1_everything_resets = http("/", "reset")
-scenario_n1_captures_empty = functools.partial(lie, "N1", "captures_empty")
 scenario_n1_unauthorized = functools.partial(lie, "N1", "auth_401")
-scenario_n1_broker_lingers = functools.partial(lie, "N1", "broker_linger", release_after=False, ms=8000)
-scenario_m_broker_lingers = functools.partial(lie, "M", "broker_linger", release_after=False, ms=8000)
 scenario_m_moves_refused = functools.partial(lie, "M", "http", path_prefix="/api/v2/changefeeds/", action="status", status=500,
                                              method="POST")
-
-
-def false_books(family):
-    """The cluster's books say that the capture is empty while it runs dispatchers that nobody knows of: it never becomes empty, and
-    it is never called drained. Released by policy at the deadline, with the witness that disagreed named."""
-    with cluster_of(family, early_allowed=True) as cluster:
-        pod = follower(cluster)
-        uid, name = cluster.pod(pod)["metadata"]["uid"], cluster.request_of(pod)
-        cluster.fault("belief_empty", capture=cluster.capture_of(pod)["address"])
-        cluster.delete_pod(pod, grace=24)
-        status = cluster.wait_phase(name, "TimedOut", timeout=40)
-        witness = next(w for w in status["witnesses"] if w["name"] == "process")
-        assert witness["says"] == "NotZero" and witness["dispatchers"] > 0, status["witnesses"]
-        assert f"{witness['dispatchers']} dispatchers" in status["message"], status["message"]
-        last = wait_hook_end(cluster, uid, 20)
-        assert "open TimedOut" in last, last
-
-
-def scenario_m_false_books():
-    false_books("M")
-
-
-def scenario_n1_false_books():
-    false_books("N1")
-
-
-def scenario_n1_fence():
-    """Liveness 2 with work left is no drain: TiCDC's answer, its tables and the process say otherwise."""
-    lie("N1", "fence", release_after=False, target_only=True)
 
 
 def failover(family):

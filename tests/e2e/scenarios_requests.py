@@ -54,19 +54,6 @@ def scenario_dry_run():
         nothing_moved(cluster)
 
 
-def scenario_n0_is_recognised():
-    """The liar's 0 is not believed and the object says so; a deleted pod is let go by policy, not as drained."""
-    with cluster_of("N0", early_allowed=True) as cluster:
-        pod = follower(cluster)
-        cluster.apply("liar", podName=pod)
-        status = cluster.wait_phase("liar", "Unsupported", timeout=20)
-        assert "not believed" in status["message"] and "10 maintainers" in status["message"], status["message"]
-        assert status["family"] == "N0" and status["remaining"]["maintainers"] == 10, status
-        delete_and_expect(cluster, pod, outcome="Unsupported")
-        stop = cluster.judge()["stops"][-1]
-        assert stop["early"], "truth held work: the release was by policy and must not be called drained"
-
-
 def scenario_last_capture_has_nowhere_to_go():
     with cluster_of("N1", early_allowed=True, pods=1, changefeeds=4, tables=20) as cluster:
         began = time.monotonic()

@@ -7,6 +7,7 @@ from harness import wait_for
 from rows import SLOW, Row, ask_drain, fetch, holds
 
 DRAIN = "/api/v1/captures/drain"
+LARGE = ("--batch-size", "100")
 
 
 # ---- row 1: the fake counter of N0 ----
@@ -17,6 +18,14 @@ def counter_lies(row):
     zeros = [a for a in answers if a == (202, '{"current_table_count":0}')]
     assert len(zeros) == 9, answers
     assert len(row.lies()) >= 9, row.answers()
+
+
+def dispatchers_were_moved(row):
+    """With move_table, before the process stopped. TiCDC's balance may bring some back every 5 s; what it cannot move are maintainers."""
+    asked = sum(n for name, n in row.cluster.judge()["requests"]["total"].items() if name.endswith("/move_table"))
+    stop = row.stop()["truth"]
+    assert asked >= row.before["dispatchers"], f"{asked} moves were asked for: {stop}"
+    assert stop["maintainers"] == 10 and stop["dispatchers"] <= row.before["dispatchers"] // 2, stop
 
 
 def scenario_row_01_fake_counter_by_request():
@@ -33,19 +42,18 @@ def scenario_row_01_fake_counter_by_request():
 
 def scenario_row_01_fake_counter_by_deletion():
     """What can be moved is moved right before the pod is let go; the maintainers, which N0 cannot move, are named."""
-    with cluster_of("N0", early_allowed=True, sim_args=SLOW, grace=90) as cluster:
+    with cluster_of("N0", early_allowed=True, grace=90, sim_args=SLOW, sidecar_args=LARGE) as cluster:
         row = Row(cluster)
         counter_lies(row)
         row.delete()
         status = row.by_policy("Unsupported", "10 maintainers", "not believed")
         assert status["reason"] == "FakeDrain" and status["family"] == "N0", status
-        stop = row.stop()["truth"]
-        assert stop["maintainers"] == 10 and stop["dispatchers"] == 0, f"dispatchers can be moved in N0: {stop}"
+        dispatchers_were_moved(row)
 
 
 def scenario_row_01_fake_counter_on_the_coordinator():
     """TiCDC's ownership moves away first, so that the cluster is not without a coordinator when the process stops."""
-    with cluster_of("N0", early_allowed=True, sim_args=SLOW, grace=90) as cluster:
+    with cluster_of("N0", early_allowed=True, grace=90, sim_args=SLOW, sidecar_args=LARGE) as cluster:
         row = Row(cluster, cluster.ticdc_owner_pod())
         counter_lies(row)
         row.delete()
@@ -53,7 +61,7 @@ def scenario_row_01_fake_counter_on_the_coordinator():
         resigns = [e for e in cluster.judge()["timeline"] if e["event"] == "resign"]
         assert [e["capture_id"] for e in resigns][:1] == [row.id], f"the coordinator was stopped as such: {resigns}"
         assert resigns[0]["t"] < row.stop()["t"]
-        assert row.stop()["truth"]["dispatchers"] == 0, row.stop()
+        dispatchers_were_moved(row)
 
 
 # ---- row 2: the legacy fallback ----
@@ -77,6 +85,22 @@ def scenario_row_02_legacy_peer_for_a_short_time():
         row.drained()
 
 
+def scenario_row_02_zero_before_it_is_stopping():
+    """A drain is on, liveness is 1, all work is there, and the answer is 0: a genuine one comes at liveness 2."""
+    with cluster_of("N1", grace=120, sim_args=SLOW) as cluster:
+        row = Row(cluster)
+        cluster.fault("freeze")
+        cluster.fault("early_zero")
+        row.delete()
+        row.until("TiCDC has lied", row.lies, 20)
+        row.hold()
+        assert len(row.lies()) >= 5 and row.truth() == row.before, row.truth()
+        assert fetch(row.address, "/status")[1].count('"liveness": 1')
+        row.disagreed("answer", "TiCDC answers 0, not believed", says=("NotZero",))
+        row.disagreed("process", "10 maintainers", "200 dispatchers")
+        row.drained()
+
+
 def scenario_row_02_object_keeps_up_with_its_witnesses():
     """What a witness says now is in the object within a few seconds, also when nothing else in it changes."""
     with cluster_of("N1", grace=120, sim_args=SLOW) as cluster:
@@ -91,7 +115,7 @@ def scenario_row_02_object_keeps_up_with_its_witnesses():
 
 def scenario_row_02_legacy_peer_for_good():
     """After 15 s of it no drain is to be expected: what can be moved is moved, and the object says why it ends."""
-    with cluster_of("N1", early_allowed=True, grace=90, sim_args=SLOW) as cluster:
+    with cluster_of("N1", early_allowed=True, grace=90, sim_args=SLOW, sidecar_args=LARGE) as cluster:
         row = Row(cluster)
         legacy_peer(cluster, row)
         row.delete()
@@ -99,7 +123,7 @@ def scenario_row_02_legacy_peer_for_good():
         row.hold()
         status = row.by_policy("Unsupported", "10 maintainers", timeout=60)
         assert status["reason"] == "MixedVersions", status
-        assert row.stop()["truth"]["dispatchers"] <= 20, f"dispatchers can be moved: {row.stop()}"
+        dispatchers_were_moved(row)
 
 
 # ---- rows 3 and 30: what is no answer at all ----
@@ -208,7 +232,7 @@ def scenario_row_28_slot_of_a_drained_capture():
         slot_is_taken(row)
         assert row.status()["reason"] == "WaitingForSlot" and row.status()["blockedBy"] == first, row.status()
         row.said(first, "only drain slot")
-        delete_and_expect(cluster, first)
+        delete_and_expect(cluster, first, timeout=40)  # as the object says that one should
         row.drained()
 
 

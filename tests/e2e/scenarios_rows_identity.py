@@ -1,4 +1,4 @@
-"""Contract 11, rows about who answers: 4, 5, 6, 26, 29. Lists that are empty, names that are stale, processes that are not what they were."""
+"""Contract 11, rows about who answers: 4, 5, 6, 26, 29. Lists are empty, names are stale, processes are not what they were."""
 
 import socket
 
@@ -133,7 +133,7 @@ def scenario_row_06_stale_twin_m():
 
 
 def restarted(family):
-    """TiCDC was killed and is back under its address before its old lease has ended. The old id holds nothing, in truth; the new one does."""
+    """TiCDC was killed and is back under its address before its old lease has ended: the old id holds nothing, the new one does."""
     with cluster_of(family, grace=120, sim_args=(*SLOW, "--ttl-ms", "15000")) as cluster:
         pod = Row(cluster).pod
         old = restart(cluster, pod)
