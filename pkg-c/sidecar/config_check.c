@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,6 +79,28 @@ static enum td_error_code check_words(const struct td_config *config, struct td_
 	return TD_OK;
 }
 
+/* What listens there can be reached from this pod alone. Anything else, a name too, is not taken for that. */
+static bool is_loopback(const char *listen)
+{
+	unsigned char octet[4];
+	char rest;
+
+	return strncmp(listen, "[::1]:", 6) == 0 ||
+	       (sscanf(listen, "%hhu.%hhu.%hhu.%hhu%c", &octet[0], &octet[1], &octet[2], &octet[3], &rest) == 5 &&
+		rest == ':' && octet[0] == 127);
+}
+
+static enum td_error_code check_api(const struct td_config *config, struct td_error *err)
+{
+	if (!config->drain_api || config->tls_cert[0] || is_loopback(config->listen))
+		return TD_OK;
+	return td_error_set(
+		err, TD_ERR_INVALID,
+		"--drain-api: --tls-cert and --tls-key are missing: bearer tokens would cross the network in the "
+		"clear to --listen %s (only a loopback address needs no TLS)",
+		config->listen);
+}
+
 enum td_error_code td_config_check(const struct td_config *config, struct td_error *err)
 {
 	if (check_words(config, err) != TD_OK || check_address("ticdc-address", config->ticdc_address, err) != TD_OK)
@@ -88,7 +111,8 @@ enum td_error_code td_config_check(const struct td_config *config, struct td_err
 	}
 	if (check_pair("tls-cert", config->tls_cert, "tls-key", config->tls_key, err) != TD_OK ||
 	    check_pair("ticdc-cert", config->ticdc_cert, "ticdc-key", config->ticdc_key, err) != TD_OK ||
-	    check_pair("ticdc-user", config->ticdc_user, "ticdc-password-file", config->ticdc_password_file, err) != TD_OK)
+	    check_pair("ticdc-user", config->ticdc_user, "ticdc-password-file", config->ticdc_password_file, err) != TD_OK ||
+	    check_api(config, err) != TD_OK)
 		return err->code;
 	if (check_file("ticdc-ca", config->ticdc_ca, err) != TD_OK ||
 	    check_file("ticdc-cert", config->ticdc_cert, err) != TD_OK ||
