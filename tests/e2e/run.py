@@ -15,6 +15,7 @@ import time
 import traceback
 
 import scenarios_acknowledge
+import scenarios_api
 import scenarios_drain
 import scenarios_faults
 import scenarios_requests
@@ -28,7 +29,7 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 def all_scenarios():
     found = {}
     for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge,
-                   scenarios_schedulers):
+                   scenarios_schedulers, scenarios_api):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found
