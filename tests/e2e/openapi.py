@@ -51,7 +51,7 @@ class Document:
         assert kind in response["content"], f"{method} {path}: {answer.status} as {kind}"
         if kind == "application/json":
             self.fits(response["content"][kind]["schema"], json.loads(answer.body), f"{method} {answer.status}")
-        self.seen.add((method.lower(), answer.status))
+        self.seen.update((m, answer.status) for m in ([method.lower()] if method.lower() in item else ["get", "put"]))
 
     def fits(self, schema, value, where):
         schema = self._at(schema)

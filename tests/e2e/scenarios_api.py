@@ -123,7 +123,7 @@ def scenario_api_refuses_who_may_not():
         assert {spec["resourceAttributes"]["verb"] for spec in asked} == {"create", "get"}, asked
         assert all(spec["resourceAttributes"]["namespace"] == "tidb" for spec in asked), asked
         for resource, token in (("tokenreviews", "new-token"), ("subjectaccessreviews", "ops-token")):
-            cluster.kube_sim("POST", "/sim/fault", {"verb": "create", "resource": resource, "action": "error", "status": 403})
+            cluster.kube_sim("POST", "/sim/fault", {"verb": "create", "resource": resource, "action": "status", "status": 403})
             refused = api.put(pod, capture, 503, token=token)
             assert f"may not create {resource}" in refused["error_msg"] and "system:auth-delegator" in refused["error_msg"], refused
             cluster.kube_sim("DELETE", "/sim/fault")
@@ -154,10 +154,9 @@ def scenario_api_refuses_what_makes_no_sense():
         assert "TiCDC could not be asked" in api.put(pod, capture, 502)["error_msg"]
         assert "TiCDC could not be asked" in api.get(pod, capture, 502)["error_msg"]
         cluster.sim("DELETE", "/sim/fault")
-        cluster.kube_sim("POST", "/sim/fault", {"verb": "get", "resource": "*", "action": "error", "status": 500})
-        cluster.kube_sim("POST", "/sim/fault", {"verb": "create", "resource": "drainrequests", "action": "error", "status": 500})
+        cluster.kube_sim("POST", "/sim/fault", {"verb": "create", "resource": "drainrequests", "action": "status", "status": 500})
         api.put(pod, capture, 503)
-        cluster.kube_sim("POST", "/sim/fault", {"verb": "create", "resource": "tokenreviews", "action": "error", "status": 500})
+        cluster.kube_sim("POST", "/sim/fault", {"verb": "create", "resource": "tokenreviews", "action": "status", "status": 500})
         api.get(pod, capture, 503, token="new-token")
         cluster.kube_sim("DELETE", "/sim/fault")
         assert api.requests() == {}, api.requests()
@@ -167,7 +166,13 @@ def scenario_api_refuses_what_makes_no_sense():
         cluster.wait_phase("by-hand", "Draining")
         busy = wait_for("the other drain is known", lambda: api.send("PUT", pod, capture).status == 409 and api.put(pod, capture, 409), 10)
         assert busy["error_code"] == "CDC:ErrSchedulerRequestFailed" and other in busy["error_msg"], busy
-        assert set(api.requests()) <= {"by-hand", f"capture-{capture}"}
+        taken = cluster.capture_of(other)["id"]
+        assert api.put(pod, taken)["drain_request"] == api.get(pod, taken)["drain_request"] == "by-hand"
+        assert set(api.requests()) == {"by-hand"}, api.requests()
+        for ask in (api.put, api.get):
+            ask(pod, capture, 401, token=None)
+            ask(pod, capture, 403, token="guest-token")
+        assert api.document.seen == api.document.documented(), api.document.documented() ^ api.document.seen
 
 
 def scenario_api_is_off_unless_asked_for():
