@@ -5,9 +5,11 @@
 #include "base/text.h"
 #include "kube/selector.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -82,12 +84,16 @@ static enum td_error_code check_words(const struct td_config *config, struct td_
 /* What listens there can be reached from this pod alone. Anything else, a name too, is not taken for that. */
 static bool is_loopback(const char *listen)
 {
-	unsigned char octet[4];
-	char rest;
+	const char *colon = strrchr(listen, ':');
+	char host[INET_ADDRSTRLEN];
+	struct in_addr address;
 
-	return strncmp(listen, "[::1]:", 6) == 0 ||
-	       (sscanf(listen, "%hhu.%hhu.%hhu.%hhu%c", &octet[0], &octet[1], &octet[2], &octet[3], &rest) == 5 &&
-		rest == ':' && octet[0] == 127);
+	if (strncmp(listen, "[::1]:", strlen("[::1]:")) == 0)
+		return true;
+	if (!colon || (size_t)(colon - listen) >= sizeof(host))
+		return false;
+	(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - listen), listen);
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
 static enum td_error_code check_api(const struct td_config *config, struct td_error *err)

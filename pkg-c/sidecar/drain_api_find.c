@@ -176,23 +176,38 @@ static void on_captures(const struct td_ticdc_capture *captures, size_t count, c
 
 /* ---- the beginning ---- */
 
+static enum td_error_code read_id(struct td_drain_ask *ask, struct td_error *err)
+{
+	size_t len;
+	const char *id = td_http_parameter(ask->exchange, &len);
+
+	return td_drain_input_capture(ask->capture, id, len, err);
+}
+
+/* TD_ERR_TOO_LARGE and what td_drain_input_body says. */
+static enum td_error_code read_body(struct td_drain_ask *ask, struct td_error *err)
+{
+	size_t len;
+	const char *body = td_http_body(ask->exchange, &len);
+
+	if (!body)
+		return td_error_set(err, TD_ERR_NOMEM, "out of memory");
+	if (len > TD_DRAIN_API_BODY_MAX)
+		return td_error_set(err, TD_ERR_TOO_LARGE, "the body is longer than %d bytes", TD_DRAIN_API_BODY_MAX);
+	return ask->put ? td_drain_input_body(&ask->input, body, len, err) : TD_OK;
+}
+
 /* False: refused. */
 static bool read_input(struct td_drain_ask *ask)
 {
-	size_t id_len, body_len;
-	const char *id = td_http_parameter(ask->exchange, &id_len), *body = td_http_body(ask->exchange, &body_len);
 	struct td_error err;
 
-	if (td_drain_input_capture(ask->capture, id, id_len, &err) != TD_OK)
-		td_drain_ask_refuse(ask, 400, TD_CDC_INVALID_PARAM, "invalid api parameter: %s", err.text);
-	else if (body_len > TD_DRAIN_API_BODY_MAX)
-		td_drain_ask_refuse(ask, 413, "", "the body is longer than %d bytes", TD_DRAIN_API_BODY_MAX);
-	else if (!body)
-		td_drain_ask_refuse(ask, 503, "", "out of memory");
-	else if (!ask->put || td_drain_input_body(&ask->input, body, body_len, &err) == TD_OK)
+	if (read_id(ask, &err) == TD_OK && read_body(ask, &err) == TD_OK)
 		return true;
-	else if (err.code == TD_ERR_NOMEM)
+	if (err.code == TD_ERR_NOMEM)
 		td_drain_ask_refuse(ask, 503, "", "%s", err.text);
+	else if (err.code == TD_ERR_TOO_LARGE)
+		td_drain_ask_refuse(ask, 413, "", "%s", err.text);
 	else
 		td_drain_ask_refuse(ask, 400, TD_CDC_INVALID_PARAM, "invalid api parameter: %s", err.text);
 	return false;

@@ -119,6 +119,7 @@ static void drain_api_needs_tls_unless_it_is_loopback(void **state)
 		{"127.0.0.1:8320", true},   {"127.9.8.7:1", true},	 {"[::1]:8320", true},	  {"0.0.0.0:8320", false},
 		{"10.127.0.0:8320", false}, {"[::]:8320", false},	 {"[::ffff:1]:1", false}, {"localhost:8320", false},
 		{"127.evil.net:1", false},  {"127.0.0.1.a:8320", false}, {"127.0.0.1", false},	  {"1.0.0.127:8320", false},
+		{"383.0.0.1:8320", false},  {"127.1:8320", false},
 	};
 
 	(void)state;
