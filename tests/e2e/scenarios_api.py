@@ -4,6 +4,10 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import os
+import ssl
+import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 
@@ -12,6 +16,7 @@ from harness import DRAINS, ApiError, call, wait_for
 from openapi import Document
 
 UNKNOWN = "11111111-2222-4333-8444-555555555555"
+UNVERIFIED = ssl._create_unverified_context()  # the certificate is made for the test and names nobody
 USERS = {"ops": {"username": "system:serviceaccount:tidb:ops", "uid": "7", "groups": ["system:authenticated"]},
          "guest": {"username": "guest"}}
 
@@ -30,8 +35,8 @@ class Answer:
 class Api:
     """A client of the sidecars of a cluster. Every answer is held against the document."""
 
-    def __init__(self, cluster):
-        self.cluster, self.document = cluster, Document()
+    def __init__(self, cluster, scheme="http"):
+        self.cluster, self.document, self.scheme = cluster, Document(), scheme
         cluster.kube_sim("POST", "/sim/reviews", {
             "tokens": {f"{name}-token": {"authenticated": True, "user": user} for name, user in USERS.items()},
             "users": {USERS["ops"]["username"]: {"allowed": True}, "guest": {"allowed": False, "reason": "RBAC"}}})
@@ -39,11 +44,11 @@ class Api:
     def send(self, method, pod, capture, token="ops-token", body=None, headers=()):
         path = f"/api/v2/captures/{capture}/drain"
         ip = self.cluster.pod(pod)["status"]["podIP"]
-        request = urllib.request.Request(f"http://{ip}:8320{path}", data=body, method=method, headers=dict(headers))
+        request = urllib.request.Request(f"{self.scheme}://{ip}:8320{path}", data=body, method=method, headers=dict(headers))
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:
-            with urllib.request.urlopen(request, timeout=40) as got:
+            with urllib.request.urlopen(request, timeout=40, context=UNVERIFIED) as got:
                 answer = Answer(got.status, got.headers, got.read())
         except urllib.error.HTTPError as error:
             answer = Answer(error.code, error.headers, error.read())
@@ -197,3 +202,20 @@ def scenario_api_dry_run_is_no_drain():
         assert real["drain_request"] == f"capture-{capture}-2" and real["dry_run"] is False, real
         cluster.wait_phase(real["drain_request"], "Drained")
         assert_empty(cluster, pod)
+
+
+def scenario_api_over_tls():
+    """As in production."""
+    with tempfile.TemporaryDirectory() as folder:
+        cert, key = os.path.join(folder, "tls.crt"), os.path.join(folder, "tls.key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=t",
+                        "-days", "1", "-keyout", key, "-out", cert], check=True, capture_output=True)
+        with cluster_of("N1", sidecar_args=("--drain-api", "--tls-cert", cert, "--tls-key", key)) as cluster:
+            api = Api(cluster, "https")
+            pod = follower(cluster)
+            capture = cluster.capture_of(pod)["id"]
+            api.put(pod, capture, 401, token=None)
+            name = api.put(cluster.leader(), capture)["drain_request"]
+            cluster.wait_phase(name, "Drained")
+            wait_for("the API says so", lambda: api.get(pod, capture)["phase"] == "Drained", 10)
+            assert_empty(cluster, pod)
