@@ -1,19 +1,16 @@
 /* The HTTP server: evhttp with a table of routes. evhttp parses, limits and keeps connections alive; this file decides who
- * answers. Handlers answer before they return, so a request never outlives its callback and nothing waits on the server.
+ * answers; what a handler may do with a request is in http_exchange.c.
  *
  * Not here: a limit on the number of connections (libevent 2.1 has none for evhttp; what bounds them is the idle time and
  * the process's descriptor limit), streaming, authentication. */
-#include "net/http_server.h"
+#include "net/http_server_internal.h"
 
 #include "base/buf.h"
 #include "base/text.h"
 #include "net/tls.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/http.h>
 #include <event2/listener.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -45,11 +42,6 @@ struct td_http_server {
 	int port;
 };
 
-struct td_http_exchange {
-	struct evhttp_request *request;
-	bool replied;
-};
-
 /* The names of the methods above. */
 static const char *method_of(const struct evhttp_request *request)
 {
@@ -75,70 +67,71 @@ static const char *method_of(const struct evhttp_request *request)
 	return "";
 }
 
-void td_http_reply(struct td_http_exchange *exchange, int status, const char *content_type, const char *body, size_t len)
+/* What the {} of a route's path stands for: one segment that is not empty. Without a {} the path must be the same. */
+static bool fits(const char *pattern, const char *path, const char **ret_parameter, size_t *ret_len)
 {
-	struct evhttp_request *request = exchange->request;
-	bool ok = evhttp_add_header(evhttp_request_get_output_headers(request), "Content-Type", content_type) == 0 &&
-		  evbuffer_add(evhttp_request_get_output_buffer(request), body, len) == 0;
+	const char *braces = strstr(pattern, "{}");
+	size_t before = braces ? (size_t)(braces - pattern) : 0;
 
-	assert(!exchange->replied);
-	exchange->replied = true;
-	evhttp_send_reply(request, ok ? status : HTTP_INTERNAL, NULL, NULL);
-}
-
-static void reply_text(struct td_http_exchange *exchange, int status, const char *text)
-{
-	td_http_reply(exchange, status, "text/plain; charset=utf-8", text, strlen(text));
+	*ret_parameter = "";
+	*ret_len = 0;
+	if (!braces)
+		return td_text_equal(pattern, path);
+	if (!path || strncmp(pattern, path, before) != 0)
+		return false;
+	*ret_parameter = path + before;
+	*ret_len = strcspn(path + before, "/");
+	return *ret_len > 0 && strcmp(path + before + *ret_len, braces + 2) == 0;
 }
 
 /* The path is known, the method is not one of its own. */
-static void reply_not_allowed(const struct td_http_server *server, struct td_http_exchange *exchange, const char *path)
+static void reply_not_allowed(const struct td_http_server *server, struct evhttp_request *request, const char *path)
 {
 	struct td_buf allow;
+	const char *parameter;
+	size_t len;
 
 	td_buf_init(&allow, ALLOW_BYTES_MAX);
 	for (const struct route *route = server->routes; route; route = route->next) {
-		if (td_text_equal(route->path, path))
+		if (fits(route->path, path, &parameter, &len))
 			(void)td_buf_append_format(&allow, "%s%s", allow.len ? ", " : "", route->method);
 	}
-	(void)evhttp_add_header(evhttp_request_get_output_headers(exchange->request), "Allow", td_buf_text(&allow));
+	td_http_exchange_refuse(request, HTTP_BADMETHOD, "method not allowed\n", td_buf_text(&allow));
 	td_buf_done(&allow);
-	reply_text(exchange, HTTP_BADMETHOD, "method not allowed\n");
 }
 
-static void dispatch(const struct td_http_server *server, struct td_http_exchange *exchange)
+static void dispatch(const struct td_http_server *server, struct evhttp_request *request)
 {
-	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(exchange->request));
-	const char *method = method_of(exchange->request);
+	const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+	const char *method = method_of(request), *parameter;
 	bool path_known = false;
+	size_t len;
 
 	for (const struct route *route = server->routes; route; route = route->next) {
-		if (!td_text_equal(route->path, path))
+		if (!fits(route->path, path, &parameter, &len))
 			continue;
 		path_known = true;
 		if (td_text_equal(route->method, method)) {
-			route->fn(exchange, route->userdata);
+			td_http_exchange_run(request, route->fn, route->userdata, parameter, len);
 			return;
 		}
 	}
 	if (path_known)
-		reply_not_allowed(server, exchange, path);
+		reply_not_allowed(server, request, path);
 	else
-		reply_text(exchange, HTTP_NOTFOUND, "not found\n");
+		td_http_exchange_refuse(request, HTTP_NOTFOUND, "not found\n", NULL);
 }
 
 static void on_request(struct evhttp_request *request, void *userdata)
 {
 	const struct td_http_server *server = userdata;
-	struct td_http_exchange exchange = {.request = request};
 	struct bufferevent *connection = evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
 
 	/* When on_connection found no memory for TLS, evhttp made a plain connection instead. Never serve that one. */
 	if (server->tls && !bufferevent_openssl_get_ssl(connection))
-		reply_text(&exchange, HTTP_SERVUNAVAIL, "TLS only\n");
+		td_http_exchange_refuse(request, HTTP_SERVUNAVAIL, "TLS only\n", NULL);
 	else
-		dispatch(server, &exchange);
-	assert(exchange.replied);
+		dispatch(server, request);
 }
 
 static struct bufferevent *on_connection(struct event_base *base, void *userdata)

@@ -6,6 +6,7 @@
 #include "sidecar/agent.h"
 #include "sidecar/app.h"
 #include "sidecar/comeback.h"
+#include "sidecar/drain_api.h"
 #include "sidecar/endpoints.h"
 #include "sidecar/shell.h"
 
@@ -28,6 +29,7 @@ struct td_app {
 	struct td_shell *shell;
 	struct td_http_server *server;
 	struct td_endpoints endpoints;
+	struct td_drain_api *api; /* NULL: --drain-api is not given */
 	struct td_timer *rebuild; /* a shell that broke down */
 	struct td_timer *flush;
 	json_t *pods_logged; /* name -> what the log said of it last */

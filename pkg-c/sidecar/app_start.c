@@ -86,13 +86,35 @@ static bool start_informers(struct td_app *app)
 	return app->pods && app->drains;
 }
 
+#define BODY_MAX                                                                                                            \
+	(4 * TD_DRAIN_API_BODY_MAX) /* above it evhttp closes the door itself; the API says why from its own limit on */
+
+static bool start_api(struct td_app *app)
+{
+	const struct td_drain_api_options options = {
+		.loop = app->loop,
+		.kube = app->kube,
+		.ticdc = app->ticdc,
+		.pods = app->pods,
+		.drains = app->drains,
+		.namespace_ = app->namespace_,
+		.cluster = app->config->cluster,
+		.ticdc_address = app->config->ticdc_address,
+	};
+
+	if (!app->config->drain_api)
+		return true;
+	app->api = td_drain_api_new(&options);
+	return app->api && td_drain_api_register(app->api, app->server);
+}
+
 static bool start_server(struct td_app *app, struct td_error *err)
 {
 	const struct td_http_server_options options = {
 		.listen = app->config->listen,
 		.certificate_file = app->config->tls_cert[0] ? app->config->tls_cert : NULL,
 		.key_file = app->config->tls_key[0] ? app->config->tls_key : NULL,
-		.body_max = 0, /* nothing here reads one */
+		.body_max = app->config->drain_api ? BODY_MAX : 0, /* nothing else here reads one */
 		.idle_timeout_s = 30,
 	};
 
@@ -100,7 +122,7 @@ static bool start_server(struct td_app *app, struct td_error *err)
 	app->server = td_http_server_new(app->loop, &options, err);
 	if (!app->server)
 		return false;
-	if (td_endpoints_register(&app->endpoints, app->server))
+	if (td_endpoints_register(&app->endpoints, app->server) && start_api(app))
 		return true;
 	td_error_set(err, TD_ERR_NOMEM, "endpoints: out of memory");
 	return false;
@@ -132,6 +154,7 @@ bool td_app_start(struct td_app *app, struct td_error *err)
 void td_app_stop(struct td_app *app)
 {
 	td_http_server_free(app->server);
+	td_drain_api_free(app->api);
 	td_shell_free(app->shell);
 	td_leader_free(app->leader);
 	td_agent_free(app->agent);

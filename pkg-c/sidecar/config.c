@@ -17,7 +17,7 @@
 struct option {
 	const char *flag;
 	size_t offset;
-	bool is_number;
+	enum { OPTION_TEXT, OPTION_NUMBER, OPTION_SWITCH } kind;
 	bool required;
 	const char *initial;
 	int64_t min, max;
@@ -27,15 +27,20 @@ struct option {
 
 #define TEXT(flag, member, initial, alias, help)                                                                            \
 	{                                                                                                                   \
-		flag, offsetof(struct td_config, member), false, false, initial, 0, 0, alias, help                          \
+		flag, offsetof(struct td_config, member), OPTION_TEXT, false, initial, 0, 0, alias, help                    \
 	}
 #define NEEDED(flag, member, initial, alias, help)                                                                          \
 	{                                                                                                                   \
-		flag, offsetof(struct td_config, member), false, true, initial, 0, 0, alias, help                           \
+		flag, offsetof(struct td_config, member), OPTION_TEXT, true, initial, 0, 0, alias, help                     \
 	}
 #define NUMBER(flag, member, initial, min, max, help)                                                                       \
 	{                                                                                                                   \
-		flag, offsetof(struct td_config, member), true, false, initial, min, max, NULL, help                        \
+		flag, offsetof(struct td_config, member), OPTION_NUMBER, false, initial, min, max, NULL, help               \
+	}
+
+#define SWITCH(flag, member, help)                                                                                          \
+	{                                                                                                                   \
+		flag, offsetof(struct td_config, member), OPTION_SWITCH, false, "false", 0, 0, NULL, help                   \
 	}
 
 static const struct option options[] = {
@@ -54,9 +59,11 @@ static const struct option options[] = {
 	TEXT("ticdc-key", ticdc_key, "", NULL, "key of the client certificate for TiCDC"),
 	TEXT("ticdc-user", ticdc_user, "", NULL, "user for TiCDC's basic authentication"),
 	TEXT("ticdc-password-file", ticdc_password_file, "", NULL, "file with that user's password"),
-	NEEDED("listen", listen, "0.0.0.0:8320", NULL, "address of /healthz, /readyz and /metrics"),
+	NEEDED("listen", listen, "0.0.0.0:8320", NULL, "address of /healthz, /readyz and /metrics, and of the drain API"),
 	TEXT("tls-cert", tls_cert, "", NULL, "certificate for that address; given: it speaks TLS"),
 	TEXT("tls-key", tls_key, "", NULL, "key of that certificate"),
+	SWITCH("drain-api", drain_api,
+	       "serve PUT and GET /api/v2/captures/{capture_id}/drain there; needs --tls-cert unless --listen is loopback"),
 	NEEDED("gate-socket", gate_socket, "/var/run/ticdc-drain/gate.sock", NULL,
 	       "unix socket that the preStop hook waits at"),
 	TEXT("install-hook", install_hook, "", NULL, "directory to copy ticdc-drain-prestop to, for TiCDC's container"),
@@ -78,13 +85,28 @@ static int64_t *number_of(struct td_config *config, const struct option *option)
 	return (int64_t *)(void *)((char *)config + option->offset);
 }
 
+static bool *switch_of(struct td_config *config, const struct option *option)
+{
+	return (bool *)(void *)((char *)config + option->offset);
+}
+
+static enum td_error_code set_switch(bool *ret, const char *value, const char *source, struct td_error *err)
+{
+	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+		return td_error_set(err, TD_ERR_INVALID, "%s: \"%s\" is neither true nor false", source, value);
+	*ret = value[0] == 't';
+	return TD_OK;
+}
+
 /* source: "flag --batch-size", "environment variable X", "key batchSize in FILE". */
 static enum td_error_code set(struct td_config *config, const struct option *option, const char *value, const char *source,
 			      struct td_error *err)
 {
 	char *copy;
 
-	if (option->is_number) {
+	if (option->kind == OPTION_SWITCH)
+		return set_switch(switch_of(config, option), value, source, err);
+	if (option->kind == OPTION_NUMBER) {
 		if (!td_text_to_int64(value, option->min, option->max, number_of(config, option)))
 			return td_error_set(err, TD_ERR_INVALID, "%s: \"%s\" is not a whole number from %lld to %lld",
 					    source, value, (long long)option->min, (long long)option->max);
@@ -181,8 +203,11 @@ static enum td_error_code refuse_type(const struct option *option, const json_t 
 				      struct td_error *err)
 {
 	char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-	enum td_error_code code = td_error_set(err, TD_ERR_INVALID, "%s: %s is no %s", source, shown ? shown : "the value",
-					       option->is_number ? "whole number" : "text; quote it");
+	static const char *const wanted[] = {[OPTION_TEXT] = "is no text; quote it",
+					     [OPTION_NUMBER] = "is no whole number",
+					     [OPTION_SWITCH] = "is neither true nor false"};
+	enum td_error_code code =
+		td_error_set(err, TD_ERR_INVALID, "%s: %s %s", source, shown ? shown : "the value", wanted[option->kind]);
 
 	free(shown);
 	return code;
@@ -205,8 +230,10 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 		(void)snprintf(source, sizeof(source), "%s: key %s", path, key);
 		if (!option || strcmp(option->flag, "config") == 0)
 			return td_error_set(err, TD_ERR_INVALID, "%s: unknown option", source);
-		if (option->is_number && json_is_integer(value))
+		if (option->kind == OPTION_NUMBER && json_is_integer(value))
 			(void)snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
+		else if (option->kind == OPTION_SWITCH && json_is_boolean(value))
+			(void)snprintf(text, sizeof(text), "%s", json_is_true(value) ? "true" : "false");
 		else if (!json_is_string(value))
 			return refuse_type(option, value, source, err);
 		if (set(config, option, json_is_string(value) ? json_string_value(value) : text, source, err) != TD_OK)
@@ -215,7 +242,7 @@ static enum td_error_code load_file(struct td_config *config, const char *path, 
 	return TD_OK;
 }
 
-/* Reads --flag value and --flag=value. only_config: just look for --config, because the file comes before the rest. */
+/* Reads --flag value, --flag=value, and of a switch --flag alone. only_config: just look for --config, because the file comes before the rest. */
 static enum td_error_code load_flags(struct td_config *config, int argc, char *const *argv, bool only_config,
 				     bool *show_help, bool *show_version, struct td_error *err)
 {
@@ -235,6 +262,8 @@ static enum td_error_code load_flags(struct td_config *config, int argc, char *c
 		if (!option)
 			return td_error_set(err, TD_ERR_INVALID, "unknown flag \"%s\"; see --help", argv[i]);
 		(void)snprintf(source, sizeof(source), "flag --%s", option->flag);
+		if (!value && option->kind == OPTION_SWITCH)
+			value = "=true";
 		if (!value && i + 1 >= argc)
 			return td_error_set(err, TD_ERR_INVALID, "%s: a value is missing", source);
 		value = value ? value + 1 : argv[++i];
@@ -287,7 +316,7 @@ enum td_error_code td_config_load(struct td_config *ret, int argc, char *const *
 void td_config_done(struct td_config *config)
 {
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
-		if (options[i].is_number)
+		if (options[i].kind != OPTION_TEXT)
 			continue;
 		free(*text_of(config, &options[i]));
 		*text_of(config, &options[i]) = NULL;
@@ -302,7 +331,7 @@ void td_config_print_help(FILE *out)
 		    out);
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		(void)fprintf(out, "  --%-26s %s", options[i].flag, options[i].help);
-		if (options[i].is_number)
+		if (options[i].kind == OPTION_NUMBER)
 			(void)fprintf(out, ", %lld to %lld", (long long)options[i].min, (long long)options[i].max);
 		if (options[i].initial[0])
 			(void)fprintf(out, " (default: %s)", options[i].initial);

@@ -29,6 +29,7 @@ struct td_config {
 	char *log_level;
 	int64_t batch_size;
 	int64_t shutdown_reserve_seconds;
+	bool drain_api; /* bearer tokens come in: TLS, or loopback only */
 };
 
 /* TD_OK, or TD_ERR_INVALID with a message for people. *ret must be freed with td_config_done in both cases. env: as environ.

@@ -5,9 +5,12 @@
 #include "base/text.h"
 #include "kube/selector.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,6 +81,32 @@ static enum td_error_code check_words(const struct td_config *config, struct td_
 	return TD_OK;
 }
 
+/* What listens there can be reached from this pod alone. Anything else, a name too, is not taken for that. */
+static bool is_loopback(const char *listen)
+{
+	const char *colon = strrchr(listen, ':');
+	char host[INET_ADDRSTRLEN];
+	struct in_addr address;
+
+	if (strncmp(listen, "[::1]:", strlen("[::1]:")) == 0)
+		return true;
+	if (!colon || (size_t)(colon - listen) >= sizeof(host))
+		return false;
+	(void)snprintf(host, sizeof(host), "%.*s", (int)(colon - listen), listen);
+	return inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+static enum td_error_code check_api(const struct td_config *config, struct td_error *err)
+{
+	if (!config->drain_api || config->tls_cert[0] || is_loopback(config->listen))
+		return TD_OK;
+	return td_error_set(
+		err, TD_ERR_INVALID,
+		"--drain-api: --tls-cert and --tls-key are missing: bearer tokens would cross the network in the "
+		"clear to --listen %s (only a loopback address needs no TLS)",
+		config->listen);
+}
+
 enum td_error_code td_config_check(const struct td_config *config, struct td_error *err)
 {
 	if (check_words(config, err) != TD_OK || check_address("ticdc-address", config->ticdc_address, err) != TD_OK)
@@ -88,7 +117,8 @@ enum td_error_code td_config_check(const struct td_config *config, struct td_err
 	}
 	if (check_pair("tls-cert", config->tls_cert, "tls-key", config->tls_key, err) != TD_OK ||
 	    check_pair("ticdc-cert", config->ticdc_cert, "ticdc-key", config->ticdc_key, err) != TD_OK ||
-	    check_pair("ticdc-user", config->ticdc_user, "ticdc-password-file", config->ticdc_password_file, err) != TD_OK)
+	    check_pair("ticdc-user", config->ticdc_user, "ticdc-password-file", config->ticdc_password_file, err) != TD_OK ||
+	    check_api(config, err) != TD_OK)
 		return err->code;
 	if (check_file("ticdc-ca", config->ticdc_ca, err) != TD_OK ||
 	    check_file("ticdc-cert", config->ticdc_cert, err) != TD_OK ||

@@ -15,9 +15,6 @@ const char *const td_drain_spec_fields[] = {
 	"podName", "captureID", "reason", "batchSize", "timeoutSeconds", "onTimeout", "dryRun", NULL,
 };
 
-#define BATCH_MAX 1000
-#define TIMEOUT_MAX_S 604800
-
 static void complain(struct td_drain_object *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Only the first complaint is kept: one clear sentence is worth more than five. */
@@ -92,8 +89,8 @@ static void read_spec(struct td_drain_object *object, const json_t *spec)
 
 	object->pod = spec_text(object, spec, "podName", TD_NAME_MAX);
 	object->capture = spec_text(object, spec, "captureID", TD_ID_MAX);
-	object->batch_size = spec_number(object, spec, "batchSize", BATCH_MAX);
-	object->timeout_seconds = spec_number(object, spec, "timeoutSeconds", TIMEOUT_MAX_S);
+	object->batch_size = spec_number(object, spec, "batchSize", TD_DRAIN_BATCH_MAX);
+	object->timeout_seconds = spec_number(object, spec, "timeoutSeconds", TD_DRAIN_TIMEOUT_MAX_S);
 	if (dry_run && !json_is_boolean(dry_run))
 		complain(object, "spec.dryRun: true or false is expected");
 	object->dry_run = json_is_true(dry_run);

@@ -14,6 +14,10 @@
 /* How many captures status.acknowledged may name, as in the CRD: every process that was there during a drain. */
 #define TD_ACKNOWLEDGED_MAX 1024
 
+/* The largest batchSize and timeoutSeconds, as in the CRD. */
+#define TD_DRAIN_BATCH_MAX 1000
+#define TD_DRAIN_TIMEOUT_MAX_S 604800
+
 extern const struct td_kube_resource td_drainrequests;
 
 /* Property names, ended by NULL: what spec may hold, what status holds. */
@@ -76,6 +80,17 @@ json_t *td_drain_status_patch(const struct td_request_view *view, const struct t
 /* A new DrainRequest for a terminating pod, owned by it. NULL: out of memory. */
 json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *cluster, const char *pod, const char *pod_uid,
 			 bool hold);
+
+/* What somebody asked for through the API. */
+struct td_drain_wish {
+	const char *name, *namespace_, *cluster, *capture;
+	const char *user;		     /* who */
+	int64_t batch_size, timeout_seconds; /* 0: not given */
+	bool dry_run;
+};
+
+/* A new DrainRequest for it; its reason names the user. NULL: out of memory. */
+json_t *td_drain_for_capture(const struct td_drain_wish *wish);
 
 /* Of two TiCDC clusters in one namespace each coordinator works on its own requests: those whose label drain.ticdc.dev/cluster is its
  * --cluster. Without the label a request is one of the default cluster, "ticdc". Never NULL. */

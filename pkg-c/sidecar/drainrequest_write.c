@@ -224,6 +224,28 @@ json_t *td_drain_for_pod(const char *name, const char *namespace_, const char *c
 			 "podName", pod, "reason", "the pod is terminating", "onTimeout", hold ? "Hold" : "Release");
 }
 
+static bool set_number(json_t *spec, const char *field, int64_t number)
+{
+	return number == 0 || json_object_set_new(spec, field, json_integer(number)) == 0;
+}
+
+json_t *td_drain_for_capture(const struct td_drain_wish *wish)
+{
+	json_t *object =
+		json_pack("{s:s,s:s,s:{s:s,s:s,s:{s:s,s:s}},s:{s:s,s:o}}", "apiVersion", TD_DRAIN_GROUP "/" TD_DRAIN_VERSION,
+			  "kind", "DrainRequest", "metadata", "name", wish->name, "namespace", wish->namespace_, "labels",
+			  "app.kubernetes.io/managed-by", "ticdc-drain", TD_DRAIN_CLUSTER_LABEL, wish->cluster, "spec",
+			  "captureID", wish->capture, "reason", json_sprintf("asked for by %s through the API", wish->user));
+	json_t *spec = json_object_get(object, "spec");
+
+	if (spec && set_number(spec, "batchSize", wish->batch_size) &&
+	    set_number(spec, "timeoutSeconds", wish->timeout_seconds) &&
+	    (!wish->dry_run || json_object_set_new(spec, "dryRun", json_true()) == 0))
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 /* A release without a proof: what was not moved must stand where people look first, also when no coordinator was there to say it. */
 static bool say_why(json_t *status, enum td_phase phase, const char *message)
 {

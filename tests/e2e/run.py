@@ -15,6 +15,7 @@ import time
 import traceback
 
 import scenarios_acknowledge
+import scenarios_api
 import scenarios_drain
 import scenarios_families
 import scenarios_faults
@@ -35,8 +36,8 @@ VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=defin
 def all_scenarios():
     found = {}
     for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge, scenarios_schedulers,
-                   scenarios_families, scenarios_rows_answers, scenarios_rows_books, scenarios_rows_classic, scenarios_rows_hidden, scenarios_rows_identity,
-                   scenarios_rows_process):
+                   scenarios_families, scenarios_api, scenarios_rows_answers, scenarios_rows_books, scenarios_rows_classic,
+                   scenarios_rows_hidden, scenarios_rows_identity, scenarios_rows_process):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found

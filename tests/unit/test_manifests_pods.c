@@ -1,4 +1,4 @@
-/* manifests/rbac.yaml and the examples held against the code: the Role against the calls that are made, the examples against the
+/* manifests/rbac.yaml, api-rbac.yaml and the examples held against the code: the Role against the calls that are made, the examples against the
  * configuration, the hook and each other. */
 #include "manifests_fixture.h"
 #include "sidecar/config.h"
@@ -24,6 +24,10 @@ static const struct need {
 	 "the request of a terminating pod"},
 	{"drain.ticdc.dev", "drainrequests", "", "get", "pkg-c/sidecar/shell_publish.c", "TD_KUBE_GET",
 	 "after a conflict: was it only an acknowledgement?"},
+	{"drain.ticdc.dev", "drainrequests", "", "create", "pkg-c/sidecar/drain_api_find.c", "TD_KUBE_CREATE",
+	 "what somebody asked for through the API"},
+	{"drain.ticdc.dev", "drainrequests", "", "get", "pkg-c/sidecar/drain_api_find.c", "TD_KUBE_GET",
+	 "another sidecar was asked for the same, a moment before"},
 	{"drain.ticdc.dev", "drainrequests/status", "", "patch", "pkg-c/sidecar/acknowledge.c", "TD_KUBE_PATCH",
 	 "our capture's acknowledgement"},
 	{"drain.ticdc.dev", "drainrequests/status", "", "patch", "pkg-c/sidecar/agent_release.c", "TD_KUBE_PATCH",
@@ -39,6 +43,9 @@ static const struct need {
 	{"", "events", "", "create", "pkg-c/kube/recorder.c", "TD_KUBE_CREATE", "events about pods and requests"},
 	{"", "events", "", "patch", "pkg-c/kube/recorder.c", "TD_KUBE_PATCH", "counting the same event again"},
 };
+
+/* What the API needs besides, of the whole cluster: the two rules of the role system:auth-delegator. */
+static const char review_source[] = "pkg-c/kube/review.c", review_constant[] = "TD_KUBE_CREATE";
 
 #define GRANTS_MAX 64
 
@@ -116,7 +123,8 @@ static void list_of_calls_is_that_of_the_sources(void **state)
 		char *text = read_text(files.gl_pathv[i]);
 
 		for (size_t c = 0; c < COUNT(constants) && strcmp(files.gl_pathv[i], "pkg-c/kube/client.c") != 0; c++) {
-			bool listed = false;
+			bool listed =
+				strcmp(files.gl_pathv[i], review_source) == 0 && strcmp(constants[c], review_constant) == 0;
 
 			for (size_t n = 0; n < COUNT(needs); n++)
 				listed = listed || (strcmp(needs[n].source, files.gl_pathv[i]) == 0 &&
@@ -143,6 +151,23 @@ static void account_is_bound_to_the_role(void **state)
 	assert_string_equal(text_at(documents, "2.subjects.0.kind"), "ServiceAccount");
 	assert_string_equal(text_at(documents, "2.subjects.0.name"), text_at(documents, "0.metadata.name"));
 	json_decref(documents);
+}
+
+static void api_account_may_ask_who_somebody_is(void **state)
+{
+	json_t *documents = load("manifests/api-rbac.yaml"), *rbac = load("manifests/rbac.yaml");
+
+	(void)state;
+	assert_int_equal(json_array_size(documents), 1);
+	assert_string_equal(text_at(documents, "0.kind"), "ClusterRoleBinding");
+	assert_string_equal(text_at(documents, "0.roleRef.kind"), "ClusterRole");
+	assert_string_equal(text_at(documents, "0.roleRef.name"), "system:auth-delegator");
+	assert_int_equal(json_array_size(at(documents, "0.subjects")), 1);
+	assert_string_equal(text_at(documents, "0.subjects.0.kind"), "ServiceAccount");
+	assert_string_equal(text_at(documents, "0.subjects.0.name"), text_at(rbac, "0.metadata.name"));
+	assert_string_equal(text_at(documents, "0.subjects.0.namespace"), "NAMESPACE"); /* README.md says to replace it */
+	json_decref(documents);
+	json_decref(rbac);
 }
 
 /* ---- the examples ---- */
@@ -386,6 +411,7 @@ int main(void)
 		cmocka_unit_test(role_allows_what_the_code_does_and_nothing_else),
 		cmocka_unit_test(list_of_calls_is_that_of_the_sources),
 		cmocka_unit_test(account_is_bound_to_the_role),
+		cmocka_unit_test(api_account_may_ask_who_somebody_is),
 		example_test(pod_is_told_who_it_is),
 		example_test(labels_are_those_that_the_sidecar_selects),
 		example_test(hook_and_socket_are_where_both_look),

@@ -38,6 +38,7 @@ static void host_init(struct host *host, const struct td_http_server_options *op
 	assert_true(td_http_server_on(host->server, "GET", "/hello", on_hello, host));
 	assert_true(td_http_server_on(host->server, "GET", "/thing", on_hello, host));
 	assert_true(td_http_server_on(host->server, "PUT", "/thing", on_created, host));
+	assert_true(td_http_server_on(host->server, "PUT", "/any/{}/it", on_created, host));
 }
 
 static void host_done(struct host *host)
@@ -92,6 +93,13 @@ static void route_is_chosen_by_exact_method_and_path(void **state)
 		{"HEAD /hello", 405, "Allow: GET\r\n"},
 		{"PATCH /nowhere", 404, NULL},
 		{"BREW /hello", 501, NULL},
+		{"PUT /any//it", 404, NULL},
+		{"PUT /any/a/b/it", 404, NULL},
+		{"PUT /any/it", 404, NULL},
+		{"PUT /any/a/i", 404, NULL},
+		{"PUT /any/a/it/", 404, NULL},
+		{"PUT /any/a-%2F1/it", 201, NULL},
+		{"GET /any/a/it", 405, "Allow: PUT\r\n"},
 	};
 	struct td_http_server_options options = plain_options();
 	struct host host;
@@ -113,7 +121,7 @@ static void route_is_chosen_by_exact_method_and_path(void **state)
 			assert_non_null(strstr(answer, cases[i].allow));
 		raw_client_done(&client);
 	}
-	assert_int_equal(host.calls, 2);
+	assert_int_equal(host.calls, 3);
 	host_done(&host);
 }
 

@@ -223,6 +223,9 @@ static void bad_flag_is_a_sentence_that_names_flag_and_value(void **state)
 		{{"--shutdown-reserve-seconds=30s"}, {"--shutdown-reserve-seconds", "\"30s\""}},
 		{{"--on-timeout=release"}, {"--on-timeout", "\"release\"", "Release nor Hold"}},
 		{{"--on-timeout=Hold "}, {"--on-timeout", "\"Hold \""}},
+		{{"--drain-api=yes"}, {"--drain-api", "\"yes\"", "neither true nor false"}},
+		{{"--drain-api="}, {"--drain-api", "\"\""}},
+		{{"--drain-api"}, {"--drain-api", "--tls-cert", "--listen 0.0.0.0:8320"}},
 		{{"--cluster="}, {"--cluster", "required", "TICDC_DRAIN_CLUSTER"}},
 		{{"--pod-name="}, {"--pod-name", "required", "POD_NAME"}},
 		{{"--pod-uid", ""}, {"--pod-uid", "required", "POD_UID"}},
@@ -249,6 +252,35 @@ static void bad_flag_is_a_sentence_that_names_flag_and_value(void **state)
 		if (loaded.err.code == TD_ERR_SYSTEM) /* an unreadable file */
 			loaded.err.code = TD_ERR_INVALID;
 		is_refused(loaded, cases[i].flags[0], cases[i].names);
+	}
+}
+
+static void switch_stands_alone_or_with_a_value(void **state)
+{
+	static const struct {
+		const char *flags[3];
+		bool on;
+	} cases[] = {
+		{{"--listen=127.0.0.1:8320"}, false},
+		{{"--drain-api", "--listen=127.0.0.1:8320"}, true},
+		{{"--listen=127.0.0.1:8320", "--drain-api"}, true},
+		{{"--listen=127.0.0.1:8320", "--drain-api=true"}, true},
+		{{"--drain-api", "--drain-api=false"}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct loaded loaded = load_good((const char *[]){POD, cases[i].flags[0], cases[i].flags[1], NULL}, NULL);
+
+		assert_int_equal(loaded.config.drain_api, cases[i].on);
+		td_config_done(&loaded.config);
+	}
+	write_file("drainApi: true\nlisten: 127.0.0.1:1\npodName: p\npodUid: u\n");
+	{
+		struct loaded loaded = load_good((const char *[]){config_flag, NULL}, NULL);
+
+		assert_true(loaded.config.drain_api);
+		td_config_done(&loaded.config);
 	}
 }
 
@@ -293,7 +325,8 @@ static void bad_file_is_named_with_key_and_value(void **state)
 
 /* ---- every option ---- */
 
-#define TEXT_MEMBERS (offsetof(struct td_config, batch_size) / sizeof(char *)) /* all but the last two, which are numbers */
+#define TEXT_MEMBERS                                                                                                        \
+	(offsetof(struct td_config, batch_size) / sizeof(char *)) /* all but the last three: two numbers, a switch */
 
 /* The file holds what cannot be missing, each line with a value that passes, and all but the line of key; more stands at its end. */
 static void write_base(const char *key, const char *more)
@@ -321,7 +354,8 @@ static void changes_one_member(struct loaded with, const char *what)
 	texts = (char **)&base.config;
 	others = (char **)&with.config;
 	changed = (base.config.batch_size != with.config.batch_size) +
-		  (base.config.shutdown_reserve_seconds != with.config.shutdown_reserve_seconds);
+		  (base.config.shutdown_reserve_seconds != with.config.shutdown_reserve_seconds) +
+		  (base.config.drain_api != with.config.drain_api);
 	for (size_t i = 0; i < TEXT_MEMBERS; i++)
 		changed += strcmp(texts[i], others[i]) != 0;
 	if (changed != 1)
@@ -333,10 +367,10 @@ static void changes_one_member(struct loaded with, const char *what)
 /* One that passes, and is no default. */
 static const char *value_for(const char *flag)
 {
-	static const char *const values[][2] = {{"-size", "17"},	  {"-seconds", "17"},  {"on-timeout", "Hold"},
-						{"log-level", "debug"},	  {"-address", "h:1"}, {"-ca", "/bin/ls"},
-						{"-cert", "/bin/ls"},	  {"-key", "/bin/ls"}, {"-file", "/bin/ls"},
-						{"kubeconfig", "/bin/ls"}};
+	static const char *const values[][2] = {{"-size", "17"},	   {"-seconds", "17"},	 {"on-timeout", "Hold"},
+						{"log-level", "debug"},	   {"-address", "h:1"},	 {"-ca", "/bin/ls"},
+						{"-cert", "/bin/ls"},	   {"-key", "/bin/ls"},	 {"-file", "/bin/ls"},
+						{"kubeconfig", "/bin/ls"}, {"drain-api", "true"}};
 
 	for (size_t i = 0; i < COUNT(values); i++)
 		if (strstr(flag, values[i][0]))
@@ -384,7 +418,7 @@ static void every_option_of_the_help_is_flag_variable_and_key(void **state)
 		seen++;
 	}
 	assert_int_equal(fclose(out), 0);
-	assert_int_equal(seen, TEXT_MEMBERS + 2);
+	assert_int_equal(seen, TEXT_MEMBERS + 3);
 }
 
 int main(void)
@@ -397,6 +431,7 @@ int main(void)
 		cmocka_unit_test(config_file_may_be_named_by_the_environment),
 		cmocka_unit_test(help_and_version_ask_for_nothing_else),
 		cmocka_unit_test(bad_flag_is_a_sentence_that_names_flag_and_value),
+		cmocka_unit_test(switch_stands_alone_or_with_a_value),
 		cmocka_unit_test(bad_variable_is_named_with_its_value),
 		cmocka_unit_test(bad_file_is_named_with_key_and_value),
 		cmocka_unit_test(every_option_of_the_help_is_flag_variable_and_key),

@@ -109,6 +109,33 @@ static void pair_of_which_only_one_is_given_is_an_error(void **state)
 	assert_non_null(strstr(err.text, "--ticdc-cert and --ticdc-key go together"));
 }
 
+/* Bearer tokens over plain HTTP are for loopback alone. */
+static void drain_api_needs_tls_unless_it_is_loopback(void **state)
+{
+	static const struct {
+		const char *listen;
+		bool taken;
+	} cases[] = {
+		{"127.0.0.1:8320", true},   {"127.9.8.7:1", true},	 {"[::1]:8320", true},	  {"0.0.0.0:8320", false},
+		{"10.127.0.0:8320", false}, {"[::]:8320", false},	 {"[::ffff:1]:1", false}, {"localhost:8320", false},
+		{"127.evil.net:1", false},  {"127.0.0.1.a:8320", false}, {"127.0.0.1", false},	  {"1.0.0.127:8320", false},
+		{"383.0.0.1:8320", false},  {"127.1:8320", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char *env[] = {"POD_NAME=ticdc-0", "POD_UID=u", "TICDC_DRAIN_DRAIN_API=true", NULL, NULL, NULL};
+		struct td_error err;
+
+		assert_int_equal(load("listen", cases[i].listen, env, &err), cases[i].taken ? TD_OK : TD_ERR_INVALID);
+		if (!cases[i].taken)
+			assert_non_null(strstr(err.text, "--tls-cert and --tls-key are missing"));
+		env[3] = "TICDC_DRAIN_TLS_CERT=/c";
+		env[4] = "TICDC_DRAIN_TLS_KEY=/k";
+		assert_int_equal(load("listen", cases[i].listen, env, &err), TD_OK);
+	}
+}
+
 static void help_shows_the_range_of_a_number(void **state)
 {
 	char text[16384] = "";
@@ -130,6 +157,7 @@ int main(void)
 		cmocka_unit_test(bad_values_are_errors_that_name_flag_and_value),
 		cmocka_unit_test(bad_value_is_told_before_a_missing_environment),
 		cmocka_unit_test(pair_of_which_only_one_is_given_is_an_error),
+		cmocka_unit_test(drain_api_needs_tls_unless_it_is_loopback),
 		cmocka_unit_test(help_shows_the_range_of_a_number),
 	};
 

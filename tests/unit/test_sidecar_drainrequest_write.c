@@ -393,6 +393,39 @@ static void own_request_is_owned_by_its_pod(void **state)
 	json_decref(object);
 }
 
+static void wish_becomes_a_request_that_names_who_asked(void **state)
+{
+	const struct td_drain_wish all = {"d", "ns", "other", "c-1", "ann", 7, 600, true};
+	const struct td_drain_wish least = {
+		.name = "d", .namespace_ = "ns", .cluster = "ticdc", .capture = "c-1", .user = "u"};
+	struct td_drain_object drain;
+	struct td_error err;
+	json_t *object = td_drain_for_capture(&least);
+
+	(void)state;
+	has(object, "spec", "{\"captureID\":\"c-1\",\"reason\":\"asked for by u through the API\"}");
+	json_decref(object);
+	object = td_drain_for_capture(&all);
+	has(object, "apiVersion", "\"drain.ticdc.dev/v1alpha1\"");
+	has(object, "kind", "\"DrainRequest\"");
+	has(object, "metadata.name", "\"d\"");
+	has(object, "metadata.namespace", "\"ns\"");
+	assert_string_equal(td_drain_cluster(object), "other");
+	has(object, "status", "missing");
+	assert_int_equal(json_object_set_new(json_object_get(object, "metadata"), "uid", json_string("u")), 0);
+	assert_int_equal(json_object_set_new(json_object_get(object, "metadata"), "creationTimestamp",
+					     json_string("2026-11-23T13:18:38Z")),
+			 0);
+	assert_true(td_drain_read(&drain, object, &err));
+	assert_string_equal(drain.invalid, "");
+	assert_string_equal(drain.capture, "c-1");
+	assert_int_equal(drain.batch_size, 7);
+	assert_int_equal(drain.timeout_seconds, 600);
+	assert_true(drain.dry_run && !drain.hold);
+	has(object, "spec.reason", "\"asked for by ann through the API\"");
+	json_decref(object);
+}
+
 /* ---- odd text, no memory ---- */
 
 static void text_that_is_no_utf8_is_mended(void **state)
@@ -457,6 +490,7 @@ static void *failing_malloc(size_t size)
 /* Whichever allocation fails: nothing, or the whole; never a patch that lacks a member. The address sanitizer sees to leaks. */
 static void patch_is_whole_or_there_is_none(void **state)
 {
+	const struct td_drain_wish wish = {"d", "ns", "other", "c-1", "ann", 7, 600, true};
 	const struct td_witness_state witnesses[TD_WITNESS_COUNT] = {{.offered = true, .note = "n"}, {.offered = true}};
 	const struct td_process_view look = {.known = true, .capture = "cap-2"};
 	struct td_request_view view = draining_view();
@@ -464,15 +498,16 @@ static void patch_is_whole_or_there_is_none(void **state)
 
 	(void)state;
 	view.witnesses = witnesses;
-	for (int what = 0; what < 3; what++) {
+	for (int what = 0; what < 4; what++) {
 		json_t *whole = NULL, *patch = NULL;
 
 		for (int allowed = -1; allowed < 10000 && (allowed < 1 || !patch); allowed++) {
 			allocations_left = allowed < 0 ? 10000 : allowed;
 			json_set_alloc_funcs(failing_malloc, free);
-			patch = what == 0 ? td_drain_status_patch(&view, &context)
-				: what == 1
-					? td_drain_for_pod("d", "ns", "ticdc", "p", "u", false)
+			patch = what == 0   ? td_drain_status_patch(&view, &context)
+				: what == 1 ? td_drain_for_pod("d", "ns", "ticdc", "p", "u", false)
+				: what == 2
+					? td_drain_for_capture(&wish)
 					: td_drain_released_patch(TD_PHASE_FAILED, "Failed", "m", "e", NOW_WALL_MS, &look);
 			json_set_alloc_funcs(malloc, free);
 			if (allowed < 0)
@@ -502,6 +537,7 @@ int main(void)
 		cmocka_unit_test(released_phase_touches_nothing_but_phase_and_reason),
 		cmocka_unit_test(proof_is_the_outcome_and_the_last_look),
 		cmocka_unit_test(own_request_is_owned_by_its_pod),
+		cmocka_unit_test(wish_becomes_a_request_that_names_who_asked),
 		cmocka_unit_test(text_that_is_no_utf8_is_mended),
 		cmocka_unit_test(good_utf8_is_left_alone),
 		cmocka_unit_test(patch_is_whole_or_there_is_none),

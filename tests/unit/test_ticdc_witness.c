@@ -59,7 +59,8 @@ static void witness_folds_pid_and_start_into_one_number(void **state)
 {
 	static const char early[] = "process_start_time_seconds 1763881230.12\n" SENTINELS;
 	static const char late[] = "process_start_time_seconds 1763881230.13\n" SENTINELS;
-	struct td_ticdc_status one = {.id = "a", .pid = 1}, two = {.id = "a", .pid = 2};
+	struct td_ticdc_status one = {.id = "a", .pid = 1, .has_liveness = true};
+	struct td_ticdc_status two = {.id = "a", .pid = 2, .has_liveness = true};
 	struct td_ticdc_witness into;
 	int64_t first = witness(&into, &one, early, &one).process_start;
 
@@ -69,7 +70,22 @@ static void witness_folds_pid_and_start_into_one_number(void **state)
 	assert_true(witness(&into, &one, late, &one).process_start != first);
 	assert_true(witness(&into, &two, early, &two).process_start != first);
 	assert_true(witness(&into, &two, SENTINELS, &two).process_start == 2); /* no start time: the pid alone */
-	assert_int_equal(into.view.liveness, -1);			       /* a status without liveness */
+}
+
+/* The classic family's status has none, and its metrics no second sentinel. */
+static void witness_of_the_classic_family_has_no_liveness(void **state)
+{
+	static const char classic[] = "ticdc_owner_ownership_counter 0\nticdc_processor_num_of_tables{changefeed=\"x\"} 3\n";
+	struct td_ticdc_status status = {.id = "a", .pid = 1};
+	struct td_ticdc_status other = {.id = "a", .pid = 1, .has_liveness = true};
+	struct td_ticdc_witness into;
+
+	(void)state;
+	assert_true(witness(&into, &status, classic, &status).known);
+	assert_int_equal(into.view.liveness, -1);
+	assert_int_equal(into.view.counts.dispatchers, 3);
+	assert_false(witness(&into, &status, SENTINELS, &status).known);
+	assert_false(witness(&into, &status, classic, &other).known);
 }
 
 int main(void)
@@ -78,6 +94,7 @@ int main(void)
 		cmocka_unit_test(witness_takes_the_later_liveness),
 		cmocka_unit_test(witness_of_another_process_is_unknown),
 		cmocka_unit_test(witness_folds_pid_and_start_into_one_number),
+		cmocka_unit_test(witness_of_the_classic_family_has_no_liveness),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
