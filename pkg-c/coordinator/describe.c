@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define LISTS_FAILED 3 /* in a row, before it is worth a word */
+
 static const char *who(const struct td_request *request)
 {
 	return request->pod[0] ? request->pod : request->capture;
@@ -106,6 +108,8 @@ void td_describe(const struct td_core *core, const struct td_request *request, c
 
 	td_buf_init(&out, TD_TEXT_MAX * 2);
 	describe(core, request, &out);
+	if (core->nodes_failures >= LISTS_FAILED && request->phase != TD_PHASE_PENDING)
+		(void)td_buf_append_format(&out, "; TiCDC's captures cannot be listed: %s", core->note);
 	if (request->stall.stuck[0])
 		(void)td_buf_append_format(&out, "; %s", request->stall.stuck);
 	finish_text(&out, into, size);

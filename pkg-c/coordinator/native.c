@@ -158,8 +158,9 @@ void td_native_describe(const struct td_core *core, struct td_buf *out)
 static bool is_forgotten(const struct td_core *core, const struct td_request *request)
 {
 	const struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+	bool ours = request->epoch == request->object_epoch; /* or another coordinator proved it, while we were at it too */
 
-	return node && node->reported_liveness >= TD_DRAINING && core->nodes.coordinator_reads >= CERTAIN_READS &&
+	return ours && node && node->reported_liveness >= TD_DRAINING && core->nodes.coordinator_reads >= CERTAIN_READS &&
 	       strcmp(core->nodes.coordinator, request->coordinator) != 0;
 }
 

@@ -226,13 +226,22 @@ static void prepare(struct td_core *core, struct td_request *request)
 	begin(core, request);
 }
 
-/* The first in the queue that has a capture. The others keep waiting for theirs without holding anybody up. */
+/* Its capture says Draining or Stopping already: somebody began, and TiCDC may keep its only slot for it (WaitingForSlot). */
+static bool has_begun(const struct td_core *core, const struct td_request *request)
+{
+	const struct td_node *node = td_nodes_find(&core->nodes, request->capture);
+
+	return node && node->reported_liveness >= TD_DRAINING;
+}
+
+/* The first in the queue that has a capture, but one that has begun before all others: they could only wait for it. Who has no capture
+ * keeps waiting for his without holding anybody up. */
 static struct td_request *choose(struct td_core *core, struct td_request *const *queue, size_t count)
 {
 	struct td_request *chosen = NULL;
 
 	for (size_t i = 0; i < count; i++)
-		if (resolve(core, queue[i]) && !chosen)
+		if (resolve(core, queue[i]) && (!chosen || (has_begun(core, queue[i]) && !has_begun(core, chosen))))
 			chosen = queue[i];
 	return chosen;
 }

@@ -129,6 +129,13 @@ static bool is_believed(const struct td_ticdc_reader *reader)
 				      td_ticdc_call_now_ms(reader->call));
 }
 
+void td_ticdc_reader_doubt(const struct td_ticdc_reader *reader, struct td_error *err)
+{
+	td_error_set(err, TD_ERR_PROTOCOL,
+		     "dispatcher count of %s from %s: perhaps not bootstrapped: it lists nothing but its trigger",
+		     reader->name, reader->detail.maintainer_addr);
+}
+
 static void on_count(const struct td_http_response *response, const struct td_error *transport, void *userdata)
 {
 	struct td_ticdc_reader *reader = userdata;
@@ -141,7 +148,7 @@ static void on_count(const struct td_http_response *response, const struct td_er
 			td_error_set(&err, TD_ERR_PROTOCOL, "not bootstrapped: it counts %lld, and lists none of them",
 				     (long long)count);
 		else if (reader->mode == 0 && !is_believed(reader))
-			td_error_set(&err, TD_ERR_PROTOCOL, "perhaps not bootstrapped: it lists nothing but its trigger");
+			reader->doubtful = true;
 	}
 	if (err.code != TD_OK)
 		fail(reader, &err, "dispatcher count", reader->detail.maintainer_addr);
@@ -222,9 +229,12 @@ static void on_read(struct td_ticdc_reader *reader, const struct td_error *err, 
 {
 	struct single *single = userdata;
 	const struct td_changefeed_view nothing = {.name = single->name, .maintainer_addr = ""};
+	struct td_error told = *err;
 
+	if (told.code == TD_OK && reader->doubtful)
+		td_ticdc_reader_doubt(reader, &told);
 	td_ticdc_call_close(&single->call);
-	single->done(err->code == TD_OK ? &reader->view : &nothing, err, single->userdata);
+	single->done(told.code == TD_OK ? &reader->view : &nothing, &told, single->userdata);
 	destroy(&single->call);
 }
 

@@ -25,15 +25,20 @@ struct td_ticdc_reader {
 	struct td_changefeed_view view;
 	struct td_ticdc_detail detail;
 	struct td_ticdc_tables tables[2]; /* by mode */
-	struct td_span *merged;		  /* the spans of both modes; NULL without redo */
-	int mode;			  /* being read */
-	size_t asked;			  /* captures whose processors have been asked about */
+	bool doubtful;		/* perhaps not bootstrapped: the view is not to be used, see td_ticdc_reader_doubt */
+	struct td_span *merged; /* the spans of both modes; NULL without redo */
+	int mode;		/* being read */
+	size_t asked;		/* captures whose processors have been asked about */
 };
 
 /* One request at a time. False: out of memory, nothing follows. */
 bool td_ticdc_reader_start(struct td_ticdc_reader *reader);
 bool td_ticdc_classic_reader_start(struct td_ticdc_reader *reader); /* the same of the classic family: observe_classic.c */
-void td_ticdc_reader_done(struct td_ticdc_reader *reader);	    /* frees what came out */
+
+/* What is to be told instead of a doubtful view. It is no error of the reader's, so that a reading of many goes on and notes all that
+ * are doubtful: each has to be seen so for a while before it is believed. */
+void td_ticdc_reader_doubt(const struct td_ticdc_reader *reader, struct td_error *err);
+void td_ticdc_reader_done(struct td_ticdc_reader *reader); /* frees what came out */
 
 /* TiCDC says that there is no such changefeed (any more). */
 bool td_ticdc_changefeed_is_gone(const struct td_http_response *response);

@@ -119,6 +119,18 @@ static enum td_error_code check_triggers(const struct workload *workload, const 
 	return TD_OK;
 }
 
+/* Each of them has been noted; the first is named. */
+static bool is_doubtful(const struct workload *workload, struct td_error *err)
+{
+	for (size_t i = 0; i < workload->lister.count; i++) {
+		if (!workload->readers[i].doubtful)
+			continue;
+		td_ticdc_reader_doubt(&workload->readers[i], err);
+		return true;
+	}
+	return false;
+}
+
 static void conclude(struct workload *workload)
 {
 	struct td_changefeed_view *views = calloc(workload->lister.count + 1, sizeof(*views));
@@ -128,13 +140,18 @@ static void conclude(struct workload *workload)
 		fail_nomem(workload);
 		return;
 	}
+	td_error_clear(&none);
+	if (is_doubtful(workload, &none)) {
+		free(views);
+		finish(workload, NULL, &none);
+		return;
+	}
 	for (size_t i = 0; i < workload->lister.count; i++)
 		views[i] = workload->lister.listed[i].running
 				   ? workload->readers[i].view
 				   : (struct td_changefeed_view){.name = workload->lister.listed[i].name,
 								 .maintainer_addr = "",
 								 .tables_known = true};
-	td_error_clear(&none);
 	finish(workload, &(struct td_workload_view){workload->coordinator, views, workload->lister.count}, &none);
 	free(views);
 }

@@ -245,6 +245,23 @@ static void a_native_slot_is_waited_for_and_its_holder_named_without_a_flood_of_
 	assert_int_equal(fixture_view(&f, "u")->phase, TD_PHASE_DRAINED);
 }
 
+/* Found end to end: the pod that keeps the slot is deleted too, as people are told to do, but later: its request waited behind the one
+ * that waited for it. */
+static void the_holder_of_the_slot_is_drained_before_the_one_that_waits_for_it(void **state)
+{
+	(void)state;
+	f.family = TD_FAMILY_NATIVE;
+	f.nodes[1].reported_liveness = TD_STOPPING;
+	request("u", "pod-a", 1);
+	fixture_run(&f, 5000);
+	assert_phase(&f, "u", TD_PHASE_PENDING, TD_REASON_WAITING_FOR_SLOT);
+	f.process.capture = "b";
+	f.process.liveness = TD_STOPPING;
+	request("v", "pod-b", 2);
+	fixture_run(&f, 30000);
+	assert_phase(&f, "v", TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY);
+}
+
 static void a_family_that_cannot_be_drained_says_so_and_what_remains(void **state)
 {
 	(void)state;
@@ -392,6 +409,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(when_all_pods_terminate_there_is_no_destination, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_native_slot_is_waited_for_and_its_holder_named_without_a_flood_of_writes,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(the_holder_of_the_slot_is_drained_before_the_one_that_waits_for_it, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(a_family_that_cannot_be_drained_says_so_and_what_remains, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_in_the_past_ends_it_before_it_begins, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_deadline_is_kept_whatever_else_is_broken, setup, teardown),
