@@ -257,6 +257,7 @@ static void the_holder_of_the_slot_is_drained_before_the_one_that_waits_for_it(v
 	assert_phase(&f, "u", TD_PHASE_PENDING, TD_REASON_WAITING_FOR_SLOT);
 	f.process.capture = "b";
 	f.process.liveness = TD_STOPPING;
+	f.changefeeds[0].maintainer_addr = "c:1";
 	request("v", "pod-b", 2);
 	fixture_run(&f, 30000);
 	assert_phase(&f, "v", TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY);
