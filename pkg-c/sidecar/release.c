@@ -59,15 +59,14 @@ static void describe_witness(const json_t *witness, struct td_buf *out)
 
 void td_release_evidence_text(const struct td_drain_object *request, char *into, size_t size)
 {
-	const json_t *last = json_array_get(request->witnesses, 0), *witness;
+	const json_t *last = json_array_get(request->witnesses, 0);
 	struct td_buf out;
-	size_t i;
 
 	td_buf_init(&out, TD_RELEASE_TEXT_MAX * 2);
 	if (!last)
 		(void)td_buf_append_text(&out, "no witness was asked; ");
-	json_array_foreach (request->witnesses, i, witness)
-		describe_witness(witness, &out);
+	for (size_t i = 0; i < json_array_size(request->witnesses); i++)
+		describe_witness(json_array_get(request->witnesses, i), &out);
 	(void)td_buf_append_format(&out, "of capture %.63s, TiCDC's coordinator %.63s, family %s, epoch %llu",
 				   request->status_capture[0] ? request->status_capture : "unknown",
 				   text_at(last, "ticdcCoordinator", "unknown"), td_family_name(request->family),

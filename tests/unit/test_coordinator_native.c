@@ -103,6 +103,7 @@ static void a_classic_zero_needs_no_stopping(void **state)
 	f.process.counts.dispatchers = 0;
 	fixture_run(&f, 15000);
 	assert_phase(&f, "u", TD_PHASE_DRAINED, TD_REASON_PROVEN_EMPTY);
+	assert_true(fixture_view(&f, "u")->witnesses[TD_WITNESS_ANSWER].offered);
 	assert_true(fixture_view(&f, "u")->witnesses[TD_WITNESS_ANSWER].settled);
 }
 
