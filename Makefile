@@ -43,7 +43,7 @@ say  = $(if $(Q),@printf '%-4s %s\n' '$(1)' '$(2)')
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-demo: all ## the main job, live, on simulators: make demo [FAMILY=N1|M|N0]
+demo: all ## the main job, live, on simulators: make demo [FAMILY=N1|M|C|N0]
 	@/usr/bin/python3 tests/e2e/demo.py $(FAMILY)
 
 test: checks unit golden simulate fakes e2e ## everything: unit tests, simulation and end to end, all under the sanitizers too

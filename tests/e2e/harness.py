@@ -63,7 +63,7 @@ def wait_for(what, probe, timeout=30.0, interval=0.05):
 
 
 class Cluster:
-    """family: N1, M or N0. pods: how many. grace: terminationGracePeriodSeconds. mode: the build to test (release, asan)."""
+    """family: N1, M, C or N0. pods: how many. grace: terminationGracePeriodSeconds. mode: the build to test (release, asan)."""
 
     def __init__(self, family, pods=3, changefeeds=30, tables=600, grace=60, mode=None, sidecar_args=(), sim_args=(),
                  wrapper=()):
