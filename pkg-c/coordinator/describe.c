@@ -35,7 +35,9 @@ static void describe_verifying(const struct td_core *core, const struct td_reque
 
 	if (request->phase == TD_PHASE_DRAINING) /* the books were read before the moves: the process knows better */
 		dissenter = TD_WITNESS_PROCESS;
-	if (dissenter == TD_WITNESS_COUNT)
+	if (dissenter == TD_WITNESS_COUNT && !td_verdict_is_unanimous(&core->verdict))
+		(void)td_buf_append_format(out, "nothing is seen on %s any more; asking every witness", who(request));
+	else if (dissenter == TD_WITNESS_COUNT)
 		(void)td_buf_append_format(out, "all witnesses say that %s is empty; reading them again to be certain",
 					   who(request));
 	else

@@ -251,6 +251,14 @@ void td_request_enter(struct td_core *core, struct td_request *request, enum td_
 	set_phase(core, request, phase, reason);
 }
 
+static enum td_reason first_step(const struct td_core *core, const struct td_request *request)
+{
+	if (core->nodes.coordinator[0] && strcmp(core->nodes.coordinator, request->capture) == 0)
+		return TD_REASON_MOVING_COORDINATOR;
+	return request->remaining.maintainers && core->family != TD_FAMILY_FAKE_DRAIN ? TD_REASON_MOVING_MAINTAINERS
+										      : TD_REASON_MOVING_DISPATCHERS;
+}
+
 void td_request_take_epoch(struct td_core *core, struct td_request *request)
 {
 	request->epoch = ++core->epoch_max;
@@ -260,7 +268,7 @@ void td_request_take_epoch(struct td_core *core, struct td_request *request)
 	request->stall = (struct td_stall){0};
 	request->phase_dirty = request->dirty = true;
 	core->marks_stale = true;
-	td_request_enter(core, request, TD_PHASE_DRAINING, TD_REASON_MOVING_MAINTAINERS);
+	td_request_enter(core, request, TD_PHASE_DRAINING, first_step(core, request));
 }
 
 void td_request_finish(struct td_core *core, struct td_request *request, enum td_phase phase, enum td_reason reason,

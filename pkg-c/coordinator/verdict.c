@@ -217,8 +217,22 @@ bool td_verdict_is_proven(const struct td_verdict *verdict)
 
 enum td_witness td_verdict_dissenter(const struct td_verdict *verdict)
 {
-	for (int i = 0; i < TD_WITNESS_COUNT; i++)
-		if (verdict->witnesses[i].offered && verdict->witnesses[i].last_ms && !verdict->witnesses[i].zero)
+	const struct td_witness_state *process = &verdict->witnesses[TD_WITNESS_PROCESS];
+	int64_t since = process->zero ? verdict->first_ms[TD_WITNESS_PROCESS] : INT64_MIN;
+
+	for (int i = 0; i < TD_WITNESS_COUNT; i++) {
+		const struct td_witness_state *witness = &verdict->witnesses[i];
+
+		if (witness->offered && witness->last_ms && !witness->zero && witness->last_ms >= since)
 			return (enum td_witness)i;
+	}
 	return TD_WITNESS_COUNT;
+}
+
+bool td_verdict_is_unanimous(const struct td_verdict *verdict)
+{
+	for (int i = 0; i < TD_WITNESS_COUNT; i++)
+		if (verdict->witnesses[i].offered && !verdict->witnesses[i].zero)
+			return false;
+	return true;
 }

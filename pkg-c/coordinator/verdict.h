@@ -66,7 +66,11 @@ void td_verdict_renew(struct td_verdict *verdict, int64_t now_ms);
 /* Settled but for the cluster witness' last read, which is taken last because it is the dearest and the freshest proof. */
 bool td_verdict_wants_cluster(const struct td_verdict *verdict);
 
-/* The first offered witness that does not say zero, or TD_WITNESS_COUNT. */
+/* The first offered witness that does not say zero, or TD_WITNESS_COUNT. What was said before the process itself began to say zero is no
+ * dissent: that witness has not been asked since. */
 enum td_witness td_verdict_dissenter(const struct td_verdict *verdict);
+
+/* Every offered witness said zero when it was asked last. */
+bool td_verdict_is_unanimous(const struct td_verdict *verdict);
 
 #endif
