@@ -34,6 +34,7 @@ class Cluster:
         self.rng = random.Random(seed)
         self.captures = []  # every process that runs or is still registered
         self.changefeeds = {}
+        self.keyspaces = []  # of a next-generation kernel; none: the classic kernel, which has "default" and ignores what is asked for
         self.span_operators = {}
         self.maintainer_operators = {}
         self.faults = Faults(self.now)
@@ -200,9 +201,10 @@ class Cluster:
 
     # ---- work
 
-    def add_changefeed(self, name, tables, redo=False):
+    def add_changefeed(self, name, tables, redo=False, keyspace="default"):
         table_ids = [next(self._table_ids) for _ in range(tables)]
         self.changefeeds[name] = Changefeed(name, table_ids, redo, self.rng, time.time())
+        self.changefeeds[name].keyspace = keyspace
         return self.changefeeds[name]
 
     def pause(self, changefeed, state="stopped", closing_ms=None):

@@ -59,11 +59,22 @@ def check_name(changefeed_id):
         raise ApiError("CDC:ErrAPIInvalidParam", f"invalid api parameter: invalid changefeed_id: {changefeed_id}")
 
 
-def find_changefeed(cluster, changefeed_id):
+def keyspace_of(cluster, request):
+    """None on the classic kernel. Since 99cc6adc2 the refusal has the usual form."""
+    if not cluster.keyspaces:
+        return None
+    given = request.query.get("keyspace", "")
+    if given not in cluster.keyspaces:
+        raise ApiError("CDC:ErrAPIInvalidParam", f"invalid api parameter: keyspace {given!r}")
+    return given
+
+
+def find_changefeed(cluster, request, changefeed_id):
     check_name(changefeed_id)
-    if changefeed_id not in cluster.changefeeds or views.is_hidden(cluster, changefeed_id):
+    keyspace, found = keyspace_of(cluster, request), cluster.changefeeds.get(changefeed_id)
+    if not found or views.is_hidden(cluster, changefeed_id) or keyspace not in (None, found.keyspace):
         raise errors.changefeed_not_exists(changefeed_id)
-    return cluster.changefeeds[changefeed_id]
+    return found
 
 
 def status(cluster, capture, request):
@@ -107,13 +118,13 @@ def changefeeds_v1(cluster, capture, request):
 def changefeeds_v2(cluster, capture, request):
     with cluster.lock:
         _initialized(capture)
-        return listing(views.changefeeds(cluster, request.query.get("state")))
+        return listing(views.changefeeds(cluster, request.query.get("state"), keyspace_of(cluster, request)))
 
 
 def changefeed(cluster, capture, request, changefeed_id):
     with cluster.lock:
         _initialized(capture)
-        return answer(views.changefeed(cluster, find_changefeed(cluster, changefeed_id)))
+        return answer(views.changefeed(cluster, find_changefeed(cluster, request, changefeed_id)))
 
 
 def resign(cluster, capture, request):
@@ -164,9 +175,9 @@ def _mode(request):
     return 1 if request.query.get("mode") == "1" else 0
 
 
-def _local_maintainer(cluster, capture, changefeed_id):
+def _local_maintainer(cluster, capture, request, changefeed_id):
     """The maintainer object in this very process."""
-    changefeed = find_changefeed(cluster, changefeed_id)
+    changefeed = find_changefeed(cluster, request, changefeed_id)
     fault = cluster.faults.find("maintainer_not_found", capture)
     hidden = fault and fault.get("changefeed", changefeed_id) == changefeed_id and cluster.faults.take("maintainer_not_found", capture)
     if hidden or changefeed_id not in capture.maintainers:
@@ -176,7 +187,7 @@ def _local_maintainer(cluster, capture, changefeed_id):
 
 def tables(cluster, capture, request, changefeed_id):
     with cluster.lock:
-        changefeed = _local_maintainer(cluster, capture, changefeed_id)
+        changefeed = _local_maintainer(cluster, capture, request, changefeed_id)
         if _mode(request) not in changefeed.modes:
             return Response(500)  # a recovered panic
         return listing(views.tables(cluster, changefeed, _mode(request)))
@@ -184,7 +195,7 @@ def tables(cluster, capture, request, changefeed_id):
 
 def dispatcher_count(cluster, capture, request, changefeed_id):
     with cluster.lock:
-        changefeed = _local_maintainer(cluster, capture, changefeed_id)
+        changefeed = _local_maintainer(cluster, capture, request, changefeed_id)
         if _mode(request) not in changefeed.modes:
             return Response(500)
         return answer({"count": views.dispatcher_count(changefeed, _mode(request))})
@@ -204,7 +215,7 @@ def move_table(cluster, capture, request, changefeed_id):
 
 def _begin_move_table(cluster, capture, request, changefeed_id, table_id, wait):
     """The operator to wait for, if any, and whether the request must then start over."""
-    changefeed, mode = _local_maintainer(cluster, capture, changefeed_id), _mode(request)
+    changefeed, mode = _local_maintainer(cluster, capture, request, changefeed_id), _mode(request)
     if mode not in changefeed.modes:
         return None, False
     span = changefeed.spans.get((table_id, mode)) if changefeed.bootstrapped else None
@@ -227,7 +238,7 @@ def move_maintainer(cluster, capture, request, changefeed_id):
     wait = _wait(request)
     with cluster.lock:
         _initialized(capture)
-        changefeed = find_changefeed(cluster, changefeed_id)
+        changefeed = find_changefeed(cluster, request, changefeed_id)
         destination = _destination(cluster, request)
         running = cluster.maintainer_operators.get(changefeed_id)
         if running or not changefeed.running():

@@ -18,6 +18,7 @@ KNOBS = {  # name: its arguments. `capture` is the process that answers, unless 
     "metrics_fail": {"status"},
     "metrics_absent_series": {"names"},  # default: all that start with ticdc_
     "old_metric_names": set(),
+    "metrics_noise": {"series"},  # so many series more, several MiB
     "spans_nowhere": set(),  # capture: its spans are listed under node ""
     "hidden_changefeeds": {"changefeeds"},  # of another keyspace: no list has them, no name finds them
     "negative_broker_gauge": {"value"},

@@ -23,12 +23,26 @@ def render(cluster, capture):
     if capture.coordinator and not cluster.family.classic:
         families += _coordinator(cluster)
     families += _noise(capture)
+    if cluster.faults.find("metrics_noise", capture):
+        families += _flood(cluster.faults.find("metrics_noise", capture))
     if cluster.faults.find("old_metric_names", capture):
         families = [(_OLD_NAMES.get(name, name), *rest) for name, *rest in families]
+    if cluster.keyspaces:
+        families = [(*rest, [_by_keyspace(cluster, sample) for sample in samples]) for *rest, samples in families]
     absent = cluster.faults.find("metrics_absent_series", capture)
     if absent:
         families = [f for f in families if not _hidden(f[0], absent.get("names"))]
     return "".join(_family(*f) for f in sorted(families)).encode()
+
+
+def _by_keyspace(cluster, sample):
+    """A next-generation kernel says keyspace_name where the classic one says namespace."""
+    suffix, labels, value = sample
+    if "namespace" not in labels:
+        return sample
+    changefeed = cluster.changefeeds.get(labels.get("changefeed"))
+    named = {key: text for key, text in labels.items() if key != "namespace"}
+    return suffix, {**named, "keyspace_name": changefeed.keyspace if changefeed else "default"}, value
 
 
 def _hidden(name, names):
@@ -124,6 +138,12 @@ def _coordinator(cluster):
            [("", labels(cf.id), 0 if cf.running() else 3) for cf in cluster.changefeeds.values()])
     yield ("ticdc_owner_checkpoint_ts_lag", "gauge", "checkpoint ts lag of changefeeds in seconds",
            [("", labels(cf.id), 0.4) for cf in running])
+
+
+def _flood(fault):
+    """Series upon series, as a process with many tables has them."""
+    samples = [("", {"table": f"database_{i}.table_{i}", "namespace": "default"}, i) for i in range(fault.get("series", 50000))]
+    return [("ticdc_sink_flood_of_a_metric_that_nobody_reads", "gauge", "One for each table.", samples)]
 
 
 def _noise(capture):

@@ -1,14 +1,17 @@
 """The cdc container of a pod: it holds the listening socket and relays each connection to the central process, byte for byte.
 
 Claims: the socket lives and dies with this process. SIGTERM closes it at once and then waits for the central process, which says when to
-exit and with which code (section 10); a second signal forces. It knows nothing of TiCDC itself.
+exit and with which code (section 10); a second signal forces. With a certificate the port speaks TLS and nothing else, its files are read
+again for each connection, and with a client CA it asks for the client's certificate (section 8). It knows nothing of TiCDC itself.
 """
 
 import json
 import os
+import select
 import selectors
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -19,7 +22,8 @@ _CHUNK = 64 * 1024
 
 
 class _Relay:
-    def __init__(self, control, address, advertise):
+    def __init__(self, control, address, advertise, tls):
+        self._tls = tls
         self._control_address = control
         self._listener = listen(address)
         self._session = socket.create_connection(control)
@@ -62,6 +66,8 @@ class _Relay:
 
     def _relay(self, client):
         try:
+            if self._tls:
+                client = _server_context(*self._tls).wrap_socket(client, server_side=True)
             central = socket.create_connection(self._control_address)
             central.sendall(b"TICDC-SIM " + json.dumps({"connection": self._token}).encode() + b"\n")
         except OSError:
@@ -69,12 +75,40 @@ class _Relay:
             return
         for sock in (client, central):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        upstream = threading.Thread(target=_pump, args=(client, central), daemon=True)
-        upstream.start()
-        _pump(central, client)
-        upstream.join()
+        if self._tls:
+            _pump_tls(client, central)
+        else:
+            upstream = threading.Thread(target=_pump, args=(client, central), daemon=True)
+            upstream.start()
+            _pump(central, client)
+            upstream.join()
         client.close()
         central.close()
+
+
+def _server_context(certificate, key, client_ca):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    if client_ca:
+        context.load_verify_locations(client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def _pump_tls(client, central):
+    """Both directions in one thread, because a TLS connection may not be read and written at once."""
+    try:
+        while True:
+            ready = [client] if client.pending() else select.select([client, central], [], [])[0]
+            for source, sink in ((client, central), (central, client)):
+                if source in ready:
+                    data = source.recv(_CHUNK)
+                    if not data:
+                        return
+                    sink.sendall(data)
+    except OSError:
+        pass  # the other side is gone
 
 
 def _pump(source, sink):
@@ -97,7 +131,7 @@ def _reset(sock):
         pass  # it was closed already
 
 
-def main(control, address, advertise):
-    code = _Relay(control, address, advertise).run()
+def main(control, address, advertise, tls):
+    code = _Relay(control, address, advertise, tls).run()
     sys.stdout.flush()
     os._exit(code)  # connections may still be relayed by threads; they end with the process, as in a container

@@ -133,7 +133,7 @@ def _call(cluster, address, request):
 def _maintainer_address(cluster, capture, request, changefeed_id):
     """The process fetches the detail from itself, at the address in the Host header; an error there decodes to an empty detail."""
     path = f"/api/v2/changefeeds/{changefeed_id}"
-    itself = Request("GET", path, path, {}, {"host": request.headers.get("host", "")})
+    itself = Request("GET", path, path, request.query, {"host": request.headers.get("host", "")})
     endpoints.check_name(changefeed_id)
     response = _call(cluster, request.headers.get("host", ""), itself)
     try:

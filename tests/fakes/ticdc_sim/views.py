@@ -31,8 +31,9 @@ def _capture(cluster, capture_id, address, is_owner):
     return {"id": capture_id, "is_owner": is_owner, "address": address, "cluster_id": cluster.cluster_id}
 
 
-def changefeeds(cluster, state):
-    shown = [cf for cf in cluster.changefeeds.values() if wanted(cf.state, state) and not is_hidden(cluster, cf.id)]
+def changefeeds(cluster, state, keyspace=None):
+    shown = [cf for cf in cluster.changefeeds.values() if wanted(cf.state, state) and not is_hidden(cluster, cf.id)
+             and keyspace in (None, cf.keyspace)]
     cluster.rng.shuffle(shown)
     return [_list_item(cf) for cf in shown]
 
@@ -49,7 +50,7 @@ def wanted(actual, state):
 
 def _list_item(changefeed):
     tso, shown = _checkpoint()
-    return {"upstream_id": 7390248162746021346, "id": changefeed.id, "keyspace": "default", "state": changefeed.state,
+    return {"upstream_id": 7390248162746021346, "id": changefeed.id, "keyspace": changefeed.keyspace, "state": changefeed.state,
             "checkpoint_tso": tso, "checkpoint_time": shown, "error": None}
 
 
@@ -62,7 +63,7 @@ def changefeed(cluster, changefeed):
 def _detail(cluster, changefeed):
     tso, shown = _checkpoint()
     return {
-        "upstream_id": 7390248162746021346, "id": changefeed.id, "keyspace": "default",
+        "upstream_id": 7390248162746021346, "id": changefeed.id, "keyspace": changefeed.keyspace,
         "sink_uri": "mysql://root:xxxxx@127.0.0.1:3306/", "create_time": _rfc3339(changefeed.created),
         "start_ts": int(changefeed.created * 1000) << _TSO_SHIFT, "config": _config(changefeed), "state": changefeed.state,
         "creator_version": cluster.family.version, "resolved_ts": tso, "checkpoint_ts": tso, "checkpoint_time": shown,

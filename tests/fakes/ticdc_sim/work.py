@@ -22,6 +22,7 @@ class Span:
 class Changefeed:
     def __init__(self, name, table_ids, redo, rng, created):
         self.id = name
+        self.keyspace = "default"
         self.redo = redo
         self.modes = (0, 1) if redo else (0,)
         self.state = "normal"
