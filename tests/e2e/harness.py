@@ -17,6 +17,8 @@ import time
 import urllib.error
 import urllib.request
 
+from certificates import make_authority, sign
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NAMESPACE = "tidb"
 TOKEN = "demo-token"
@@ -63,16 +65,21 @@ def wait_for(what, probe, timeout=30.0, interval=0.05):
 
 
 class Cluster:
-    """family: N1, M, C or N0. pods: how many. grace: terminationGracePeriodSeconds. mode: the build to test (release, asan)."""
+    """family: N1, M, C or N0. pods: how many. grace: terminationGracePeriodSeconds. mode: the build to test (release, asan).
+    tls: TiCDC speaks mutual TLS; the files are in self.tls. password: the sidecars show it to TiCDC, as user "drainer"."""
 
     def __init__(self, family, pods=3, changefeeds=30, tables=600, grace=60, mode=None, sidecar_args=(), sim_args=(),
-                 wrapper=()):
+                 wrapper=(), tls=False, password=None):
         self.family, self.count, self.grace = family, pods, grace
         self.build = os.path.join(ROOT, "build", mode or os.environ.get("MODE", "release"))
-        self.sidecar_args, self.wrapper = list(sidecar_args), list(wrapper)
         self.dir = tempfile.mkdtemp(prefix="ticdc-drain-")
+        self.sidecar_args, self.wrapper = list(sidecar_args), list(wrapper)
         self.logs = os.path.join(self.dir, "logs")
         os.makedirs(self.logs)
+        if password:
+            self.sidecar_args += ["--ticdc-user", "drainer", "--ticdc-password-file", self.set_password(password)]
+        self.network = next(_NETWORKS)
+        self.tls = self._make_certificates() if tls else None
         self.processes = []
         self.keep = bool(os.environ.get("KEEP"))  # the logs, after the end
         try:
@@ -85,6 +92,16 @@ class Cluster:
             self.keep = True
             self.close()
             raise
+
+    def _make_certificates(self):
+        addresses = [self.network[:-1] + str(n) for n in range(1, 20)]
+        return {"ca": make_authority(self.dir), "server": sign(self.dir, "server", addresses), "client": sign(self.dir, "client")}
+
+    def set_password(self, text):
+        path = os.path.join(self.dir, "password")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text + "\n")
+        return path
 
     # ---- life ----
 
@@ -103,7 +120,7 @@ class Cluster:
         self.control = self._spawn("ticdc_sim", "cluster", "--family", self.family, "--changefeeds", str(changefeeds),
                                    "--tables", str(tables), "--expect", str(self.count), *sim_args)
         self.kube_url = self._spawn("kube_sim", "--token", TOKEN, "--log-dir", self.logs,
-                                    "--pod-ip-base", next(_NETWORKS))
+                                    "--pod-ip-base", self.network)
         self.kubeconfig = os.path.join(self.dir, "kubeconfig")
         with open(self.kubeconfig, "w", encoding="utf-8") as out:
             json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "demo",
@@ -165,6 +182,9 @@ class Cluster:
         sidecar = [*self.wrapper, os.path.join(self.build, "ticdc-drain-sidecar"), "--kubeconfig", self.kubeconfig,
                    "--ticdc-address", "$(POD_IP):8300", "--listen", "$(POD_IP):8320", "--gate-socket", sockets,
                    "--pod-selector", "app=ticdc", "--shutdown-reserve-seconds", "5", "--log-level", "debug", *self.sidecar_args]
+        if self.tls:
+            capture += ["--tls-cert", self.tls["server"][0], "--tls-key", self.tls["server"][1], "--tls-client-ca", self.tls["ca"]]
+            sidecar += ["--ticdc-ca", self.tls["ca"], "--ticdc-cert", self.tls["client"][0], "--ticdc-key", self.tls["client"][1]]
         hook = [os.path.join(self.build, "ticdc-drain-prestop"), "--socket", sockets]
         return self.kube("POST", PODS, {
             "apiVersion": "v1", "kind": "Pod",

@@ -27,6 +27,7 @@ import scenarios_rows_hidden
 import scenarios_rows_identity
 import scenarios_rows_process
 import scenarios_schedulers
+import scenarios_security
 
 PARALLEL = 4
 VALGRIND = ["valgrind", "--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--errors-for-leak-kinds=definite",
@@ -37,7 +38,7 @@ def all_scenarios():
     found = {}
     for module in (scenarios_drain, scenarios_requests, scenarios_faults, scenarios_acknowledge, scenarios_schedulers,
                    scenarios_families, scenarios_api, scenarios_rows_answers, scenarios_rows_books, scenarios_rows_classic,
-                   scenarios_rows_hidden, scenarios_rows_identity, scenarios_rows_process):
+                   scenarios_rows_hidden, scenarios_rows_identity, scenarios_rows_process, scenarios_security):
         found.update((name[len("scenario_"):], function) for name, function in vars(module).items()
                      if name.startswith("scenario_"))
     return found
