@@ -21,10 +21,11 @@ struct td_errand {
 /* What we wrote last to an object: the informer may not have caught up with it. */
 struct td_written {
 	char uid[TD_ID_MAX];
-	char before[64];   /* the informer's resourceVersion when we wrote */
-	char written[64];  /* the one that the write returned */
-	json_t *status;	   /* and what stands there since; NULL: nothing written yet */
-	int phase, reason; /* last recorded as an event; -1: none */
+	char before[64];	  /* the informer's resourceVersion when we wrote */
+	char written[64];	  /* the one that the write returned */
+	json_t *status;		  /* and what stands there since; NULL: nothing written yet */
+	int phase, reason;	  /* last recorded as an event; -1: none */
+	uint64_t requests_before; /* sent to TiCDC when the first of them was */
 	struct td_written *next;
 };
 

@@ -59,6 +59,17 @@ void td_shell_free_written(struct td_shell *shell)
 	}
 }
 
+/* All that this sidecar has asked TiCDC so far. */
+static uint64_t count_requests(const struct td_shell *shell)
+{
+	uint64_t total = 0;
+	const char *name;
+
+	for (size_t i = 0; (void)td_ticdc_requests(shell->options.ticdc, i, &name), name; i++)
+		total += td_ticdc_requests(shell->options.ticdc, i, &name);
+	return total;
+}
+
 /* One event for each change of phase or reason, with the same words as the status. */
 static void record_event(struct td_shell *shell, const struct td_request_view *view, struct td_written *written)
 {
@@ -70,15 +81,21 @@ static void record_event(struct td_shell *shell, const struct td_request_view *v
 					    .name = view->name,
 					    .uid = view->uid};
 
+	char requests[24];
+
 	if (written->phase == (int)view->phase && written->reason == (int)view->reason)
 		return;
+	if (written->phase < 0)
+		written->requests_before = count_requests(shell);
 	written->phase = (int)view->phase;
 	written->reason = (int)view->reason;
+	(void)snprintf(requests, sizeof(requests), "%llu",
+		       (unsigned long long)(count_requests(shell) - written->requests_before));
 	td_record(shell->options.recorder, &about, warning ? "Warning" : "Normal",
 		  td_phase_is_final(view->phase) ? td_phase_name(view->phase) : td_reason_name(view->reason), view->message);
 	td_log(warning ? TD_LOG_WARN : TD_LOG_INFO, "drain", "request", view->name, "pod", view->pod, "capture",
 	       view->capture, "phase", td_phase_name(view->phase), "reason", td_reason_name(view->reason), "message",
-	       view->message, NULL);
+	       view->message, "ticdc_requests", requests, NULL);
 }
 
 static void on_written(json_t *object, const struct td_error *err, void *userdata);

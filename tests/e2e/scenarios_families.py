@@ -1,6 +1,7 @@
 """Families as a user meets them: the classic one drains; what cannot be drained is handed off and says what was left; clusters of more
 than one build; requests to TiCDC are bounded."""
 
+import json
 import time
 
 from claims import assert_empty, cluster_of, delete_and_expect, follower, wait_hook_end
@@ -134,5 +135,8 @@ def scenario_requests_to_ticdc_are_bounded():
             assert taken["GET /metrics"] <= 2 * seconds + 3, (seconds, taken)
             whole_readings = taken["GET /api/v2/changefeeds"]
             assert whole_readings <= 8, taken
+            lines = [json.loads(line) for line in cluster.log_of(cluster.leader()).splitlines() if '"event":"drain"' in line]
+            counted = int(next(line for line in lines if line["phase"] == "Drained")["ticdc_requests"])
+            assert counted <= sum(taken.values()) <= counted + 30, (counted, taken)
             if family != "M":  # there a move is looked at by reading its changefeed
                 assert taken["GET /api/v2/changefeeds/:id"] <= 30 * whole_readings + 60, taken
