@@ -189,6 +189,8 @@ static void apply_result(struct td_core *core, const struct td_flight *flight, c
 		if (current)
 			td_verdict_answer(&core->verdict, flight->asked_ms, core->now_ms, result->outcome == TD_OUTCOME_DONE,
 					  result->answer, result->why);
+		else
+			td_native_kept(core, flight->uid, result);
 		break;
 	case TD_EFFECT_MOVE_MAINTAINER:
 	case TD_EFFECT_MOVE_DISPATCHER:

@@ -216,6 +216,7 @@ void td_native_describe_slot(const struct td_core *core, const struct td_request
 /* Asks again for drains that are over, but whose capture still runs, after TiCDC's coordinator has changed. True: there are such
  * captures, so captures lists are wanted now and then. */
 bool td_native_keep(struct td_core *core);
+void td_native_kept(struct td_core *core, const char *uid, const struct td_result *result); /* and its answer */
 
 /* ---- handoff.c ---- */
 

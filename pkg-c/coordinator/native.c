@@ -177,7 +177,15 @@ bool td_native_keep(struct td_core *core)
 		if (!is_forgotten(core, request))
 			continue;
 		td_native_ask(core, request, core->options.native_poll_ms);
-		(void)td_text_copy(request->coordinator, sizeof(request->coordinator), core->nodes.coordinator);
 	}
 	return any;
+}
+
+/* Not before it says 0 again: a new coordinator answers 1 and does nothing until it knows the whole cluster. */
+void td_native_kept(struct td_core *core, const char *uid, const struct td_result *result)
+{
+	struct td_request *request = td_requests_find(core, uid);
+
+	if (request && request->phase == TD_PHASE_DRAINED && result->outcome == TD_OUTCOME_DONE && result->answer == 0)
+		(void)td_text_copy(request->coordinator, sizeof(request->coordinator), core->nodes.coordinator);
 }
